@@ -1,0 +1,94 @@
+// swift-tools-version: 6.3
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import PackageDescription
+
+/// Every target of our own: strict concurrency, warnings are errors; in release builds the dynamic
+/// exclusivity check (3.5 ns an access) is left to the debug builds that run the tests.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
+]
+
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+/// One room of the house. What is not listed in `uses` cannot be imported: this is where the
+/// floors of docs/architecture.md are enforced.
+func room(_ name: String, uses dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// The unit tests of a room.
+func tests(of name: String, uses dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies,
+    swiftSettings: strict)
+}
+
+let package = Package(
+  name: "martlet",
+  products: [.executable(name: "martlet", targets: ["martlet"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [
+    // C: shims with no logic of their own.
+    .target(name: "CHost"),
+    .target(name: "CKVM"),
+    .systemLibrary(name: "CAIO"),
+    .systemLibrary(name: "CPixman", pkgConfig: "pixman-1"),
+    .systemLibrary(name: "CVNCServer", pkgConfig: "libvncserver"),
+    .systemLibrary(name: "CXKBCommon", pkgConfig: "xkbcommon"),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng"),
+
+    // Host: knows no guest register.
+    room("EventLoop", uses: ["CHost", log]),
+    room("Block", uses: ["CHost", "CAIO", "EventLoop", log]),
+    room("CharacterDevice", uses: ["CHost", "EventLoop", log]),
+    room("Display", uses: ["CHost", "CPixman", "CPNG", "EventLoop"]),
+    room("VNC", uses: ["CHost", "CVNCServer", "CXKBCommon", "Display", "EventLoop", log]),
+
+    // Buses.
+    room("GuestMemory", uses: ["CHost"]),
+    room("Bus", uses: ["EventLoop", "GuestMemory"]),
+    room("PCI", uses: ["Bus", "GuestMemory"]),
+    room("CPU", uses: ["Bus", "GuestMemory", "EventLoop"]),
+
+    // Engines: what executes the guest.
+    room("KVM", uses: ["CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop", log]),
+
+    // Devices: what the guest sees.
+    room("Chipset", uses: ["Bus", "PCI", "GuestMemory", "CharacterDevice"]),
+    room("Firmware", uses: ["Bus", "PCI", "GuestMemory", log]),
+    room("IDE", uses: ["Bus", "PCI", "GuestMemory", "Block"]),
+    room("VGA", uses: ["Bus", "PCI", "GuestMemory", "Display", "CPixman"]),
+    room("Serial", uses: ["Bus", "CharacterDevice"]),
+    room("Input", uses: ["Bus", "Display"]),
+
+    // The board and the command.
+    room(
+      "Machine",
+      uses: [
+        "CPU", "KVM", "Bus", "PCI", "GuestMemory", "EventLoop", "Block", "CharacterDevice", "Display", "VNC",
+        "Chipset", "Firmware", "IDE", "VGA", "Serial", "Input", log,
+      ]),
+    .executableTarget(
+      name: "martlet",
+      dependencies: [
+        "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
+      ],
+      swiftSettings: strict),
+
+    // Tests.
+    .target(
+      name: "TestSupport", dependencies: ["Bus", "PCI", "GuestMemory", "EventLoop"],
+      path: "Tests/TestSupport",
+      swiftSettings: strict),
+    tests(of: "EventLoop"),
+    tests(of: "GuestMemory"),
+    tests(of: "Bus"),
+    tests(of: "PCI"),
+  ]
+)

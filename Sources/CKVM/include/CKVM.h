@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+#include <linux/kvm.h>
+#include <sys/ioctl.h>

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// The host's end of a serial line, parallel port or debug console: bytes out, bytes in.
+///
+/// Called with the machine's lock held.
+public protocol CharacterPort: AnyObject {
+  /// Takes bytes from the device; returns how many it accepted. If fewer than offered, the receiver's
+  /// ``CharacterReceiver/characterPortBecameWritable()`` is called when there is room again.
+  func write(_ bytes: UnsafeRawBufferPointer) -> Int
+  /// The device that gets what comes in; set once by the device.
+  var receiver: (any CharacterReceiver)? { get set }
+  /// The device has room again after it took less than was offered.
+  func receiverBecameReady()
+}
+
+/// The device at the guest's end.
+public protocol CharacterReceiver: AnyObject {
+  /// Bytes came in; returns how many were taken. The rest is offered again after
+  /// ``CharacterPort/receiverBecameReady()``.
+  func receive(_ bytes: UnsafeRawBufferPointer) -> Int
+  /// The port has room again.
+  func characterPortBecameWritable()
+  /// The other side sent a break.
+  func receiveBreak()
+}
+
+extension CharacterReceiver {
+  public func receiveBreak() {}
+}
+
+/// A port connected to nothing: output is taken and lost, nothing comes in.
+public final class NullCharacterPort: CharacterPort {
+  public var receiver: (any CharacterReceiver)?
+  /// A port connected to nothing.
+  public init() {}
+  public func write(_ bytes: UnsafeRawBufferPointer) -> Int { bytes.count }
+  public func receiverBecameReady() {}
+}

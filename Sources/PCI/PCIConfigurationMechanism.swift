@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Bus
+
+/// Configuration mechanism #1: CONFIG_ADDRESS at port 0xCF8, CONFIG_DATA at 0xCFC (PCI 3.0, section
+/// 3.2.2.3.2). Only a dword access reaches CONFIG_ADDRESS; narrower ones at 0xCF8 … 0xCFB belong to other
+/// devices (0xCF9 is the reset register).
+public final class PCIConfigurationMechanism: RegisterFile {
+  /// The windows of the mechanism.
+  public enum Window {
+    case address
+    case data
+  }
+
+  /// The register at 0xCF8: enable bit 31, bus 23…16, device 15…11, function 10…8, register 7…2.
+  public var configAddress: UInt32 = 0
+  private let bus: PCIBus
+  /// What answers accesses narrower than a dword at 0xCF8 … 0xCFB.
+  public var narrowAccess: AddressWindow?
+
+  /// The mechanism for `bus`, not yet mapped.
+  public init(bus: PCIBus) { self.bus = bus }
+
+  /// Maps the two windows at 0xCF8 and 0xCFC.
+  public func map(in ports: PortSpace) {
+    ports.map(RegisterWindow(self, .address, name: "pci-conf-idx", count: 4, widest: .dword), at: 0xCF8)
+    ports.map(RegisterWindow(self, .data, name: "pci-conf-data", count: 4, widest: .dword), at: 0xCFC)
+  }
+
+  public func read(_ window: Window, offset: Int, width: AccessWidth) -> UInt64 {
+    switch window {
+    case .address:
+      if width == .dword && offset == 0 { return UInt64(configAddress) }
+      return narrowAccess?.read(UInt64(offset), width) ?? width.allOnes
+    case .data:
+      guard let (address, register) = target(offset) else { return width.allOnes }
+      return UInt64(bus.readConfiguration(address, register, width))
+    }
+  }
+
+  public func write(_ window: Window, offset: Int, value: UInt64, width: AccessWidth) {
+    switch window {
+    case .address:
+      if width == .dword && offset == 0 {
+        configAddress = UInt32(truncatingIfNeeded: value)
+      } else {
+        narrowAccess?.write(UInt64(offset), value, width)
+      }
+    case .data:
+      guard let (address, register) = target(offset) else { return }
+      bus.writeConfiguration(address, register, UInt32(truncatingIfNeeded: value), width)
+    }
+  }
+
+  /// The function and register CONFIG_ADDRESS selects; nil if disabled or on a bus that is not there.
+  private func target(_ offset: Int) -> (PCIAddress, Int)? {
+    guard configAddress >> 31 == 1, configAddress >> 16 & 0xFF == 0 else { return nil }
+    let address = PCIAddress(Int(configAddress >> 11 & 31), Int(configAddress >> 8 & 7))
+    return (address, Int(configAddress & 0xFC) + offset)
+  }
+}
