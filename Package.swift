@@ -44,11 +44,12 @@ let package = Package(
     .systemLibrary(name: "CPNG", pkgConfig: "libpng"),
 
     // Host: knows no guest register.
+    room("OptionSyntax"),
     room("EventLoop", uses: ["CHost", log]),
     room("Block", uses: ["CHost", "CAIO", "EventLoop", log]),
-    room("CharacterDevice", uses: ["CHost", "EventLoop", log]),
+    room("CharacterDevice", uses: ["OptionSyntax", "CHost", "EventLoop", log]),
     room("Display", uses: ["CHost", "CPixman", "CPNG", "EventLoop"]),
-    room("VNC", uses: ["CHost", "CVNCServer", "CXKBCommon", "Display", "EventLoop", log]),
+    room("VNC", uses: ["OptionSyntax", "CHost", "CVNCServer", "CXKBCommon", "Display", "EventLoop", log]),
 
     // Buses.
     room("GuestMemory", uses: ["CHost"]),
@@ -57,7 +58,7 @@ let package = Package(
     room("CPU", uses: ["Bus", "GuestMemory", "EventLoop"]),
 
     // Engines: what executes the guest.
-    room("KVM", uses: ["CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop", log]),
+    room("KVM", uses: ["OptionSyntax", "CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop", log]),
 
     // Devices: what the guest sees.
     room("Chipset", uses: ["Bus", "PCI", "GuestMemory", "CharacterDevice"]),
@@ -71,13 +72,15 @@ let package = Package(
     room(
       "Machine",
       uses: [
-        "CPU", "KVM", "Bus", "PCI", "GuestMemory", "EventLoop", "Block", "CharacterDevice", "Display", "VNC",
+        "OptionSyntax", "CHost", "CPU", "KVM", "Bus", "PCI", "GuestMemory", "EventLoop", "Block",
+        "CharacterDevice", "Display", "VNC",
         "Chipset", "Firmware", "IDE", "VGA", "Serial", "Input", log,
       ]),
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Machine", .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
+        "Machine", "OptionSyntax", "CHost",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
       ],
       swiftSettings: strict),
 
@@ -86,6 +89,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["Bus", "PCI", "GuestMemory", "EventLoop"],
       path: "Tests/TestSupport",
       swiftSettings: strict),
+    tests(of: "OptionSyntax"),
     tests(of: "EventLoop"),
     tests(of: "Block"),
     tests(of: "CharacterDevice"),
