@@ -60,6 +60,8 @@ public final class BlockRequest: @unchecked Sendable {
   /// Room for the back end's own bookkeeping, made once for a request.
   public var backEndStorage: AnyObject?
 
+  /// Who is told in the owner's place, to look at the result first: a ``Drive`` with its error policy.
+  public var interceptor: (any BlockRequestOwner)?
   /// Who is told. Strong: the owner outlives its requests anyway.
   public let owner: any BlockRequestOwner
 
@@ -71,6 +73,22 @@ public final class BlockRequest: @unchecked Sendable {
   }
 
   deinit { segments.deallocate() }
+
+  /// Ends the request: called by back ends, with the machine's lock held.
+  public func complete(_ result: BlockResult) {
+    self.result = result
+    isInFlight = false
+    if let interceptor { interceptor.blockRequestCompleted(self) } else { owner.blockRequestCompleted(self) }
+  }
+
+  /// The number of bytes concerned: of the segments for reads and writes, else ``byteCount``.
+  public var transferByteCount: UInt64 {
+    switch operation {
+    case .read, .write: UInt64(segmentByteCount)
+    case .discard, .writeZeroes: byteCount
+    case .flush: 0
+    }
+  }
 
   /// Forgets all segments.
   public func removeSegments() { (segmentCount, segmentByteCount) = (0, 0) }
@@ -92,5 +110,57 @@ public final class BlockRequest: @unchecked Sendable {
     segmentCount += 1
     segmentByteCount += bytes.count
     return true
+  }
+}
+
+extension BlockRequest {
+  /// Calls `body` with each piece of the segments' memory that lies in the data's bytes from `position` on, at
+  /// most `byteCount` of them: its address, its length and its distance from `position`.
+  @inline(__always)
+  private func forEachPiece(
+    from position: Int, byteCount: Int, _ body: (UnsafeMutableRawPointer, Int, Int) -> Void
+  ) {
+    var skipped = position
+    var done = 0
+    var index = 0
+    while index < segmentCount && done < byteCount {
+      let segment = segments[index]
+      index += 1
+      if skipped >= segment.iov_len {
+        skipped -= segment.iov_len
+        continue
+      }
+      let length = min(segment.iov_len - skipped, byteCount - done)
+      body(segment.iov_base + skipped, length, done)
+      done += length
+      skipped = 0
+    }
+  }
+
+  /// Copies the data from byte `position` on out of the segments into `destination`.
+  public func copySegments(from position: Int, to destination: UnsafeMutableRawBufferPointer) {
+    guard let base = destination.baseAddress else { return }
+    forEachPiece(from: position, byteCount: destination.count) { memcpy(base + $2, $0, $1) }
+  }
+
+  /// Copies `source` into the segments, to the data's byte `position` and what follows.
+  public func copy(_ source: UnsafeRawBufferPointer, toSegmentsFrom position: Int) {
+    guard let base = source.baseAddress else { return }
+    forEachPiece(from: position, byteCount: source.count) { memcpy($0, base + $2, $1) }
+  }
+
+  /// Fills the data from byte `position` on, at most `byteCount` bytes, with zeroes.
+  public func zeroSegments(from position: Int, byteCount: Int) {
+    forEachPiece(from: position, byteCount: byteCount) { memory, length, _ in memset(memory, 0, length) }
+  }
+
+  /// Appends the segments that hold `byteCount` bytes of `other`'s data from `position` on.
+  /// - Returns: false if there is no room for them.
+  func appendSegments(of other: BlockRequest, from position: Int, byteCount: Int) -> Bool {
+    var fits = true
+    other.forEachPiece(from: position, byteCount: byteCount) { memory, length, _ in
+      fits = append(UnsafeMutableRawBufferPointer(start: memory, count: length)) && fits
+    }
+    return fits
   }
 }

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import CHost
+import EventLoop
+import Glibc
+
+/// A raw disk image: a file or block device of the host whose bytes are the disk's.
+///
+/// A size that is not a multiple of 512 is padded: the missing end of the last sector reads as zeroes, and a
+/// write to that sector extends the file to whole sectors, so that nothing the guest wrote is lost.
+///
+/// Reads that the host's page cache can answer are done within ``submit(_:)``; everything else happens on
+/// worker threads or, with O_DIRECT, in the kernel, and completes on the event loop.
+public final class RawImage: BlockDevice {
+  public let byteCount: UInt64
+  public let isReadOnly: Bool
+  public let canDiscard: Bool
+  public let label: String
+  /// How requests reach the kernel.
+  public var engine: AsynchronousIO { kernelQueue == nil ? .threads : .native }
+  /// Whether the host's page cache is passed by; false with a direct cache mode where the file system cannot.
+  public var isDirect: Bool { file.isDirect }
+
+  private let file: ImageFile
+  private let cache: CacheMode
+  private let lock: ImageLock?
+  private let bell: Notifier
+  private let pool: WorkerPool
+  private var kernelQueue: LinuxAIO?
+  private var isOpen = true
+
+  /// Submitted and not yet completed.
+  private var inFlight = 0
+  /// Begun and not yet finished: those in flight that are not waiting.
+  private var underWay = 0
+  private var exclusiveIsUnderWay = false
+  private var waiting = WorkList()
+  private var completionDepth = 0
+  private var pageCacheCanTell = true
+  private var kernelCanTell = true
+  /// The `errno` of a failed flush of the page cache. The kernel then forgets what it could not write, so no
+  /// later flush may claim success.
+  private var lostWrites: Int32?
+
+  private static let maximumWorkerCount = 16
+  /// Larger reads go to a worker even if the page cache could answer them: copying takes time, too.
+  private static let immediateReadLimit = 256 << 10
+  /// Completions within submissions may nest this deep.
+  private static let maximumCompletionDepth = 8
+
+  /// Opens the image at `path`.
+  /// - Parameter loop: where completions are delivered; its lock is the machine's.
+  public static func open(path: String, options: BlockOptions = BlockOptions(), loop: EventLoop)
+    throws(BlockError) -> RawImage
+  {
+    if options.aio == .native && !options.cache.isDirect {
+      throw .nativeNeedsDirect(path: path, cache: options.cache)
+    }
+    let file = try ImageFile.open(path: path, options: options)
+    let lock =
+      options.isLocked
+      ? try ImageLock(file: file, isWriter: !options.isReadOnly, sharesWrites: options.sharesWrites) : nil
+    return try RawImage(file: file, options: options, lock: lock, loop: loop)
+  }
+
+  init(file: ImageFile, options: BlockOptions, lock: ImageLock?, loop: EventLoop) throws(BlockError) {
+    self.file = file
+    self.lock = lock
+    label = file.path
+    byteCount = (file.byteCount + 511) & ~511
+    isReadOnly = file.isReadOnly
+    canDiscard = options.discard == .unmap && !file.isReadOnly
+    cache = options.cache
+    let target = BellTarget()
+    do {
+      bell = try Notifier(on: loop) { target.image?.reap() }
+    } catch {
+      throw .host(path: file.path, what: error.what, code: error.code)
+    }
+    let bell = bell
+    pool = WorkerPool(maximumWorkerCount: Self.maximumWorkerCount) { bell.signal() }
+    if file.isDirect && options.aio != .threads { kernelQueue = LinuxAIO(eventDescriptor: bell.descriptor) }
+    target.image = self
+  }
+
+  deinit { pool.close() }
+
+  /// Lets the loop's handler find the image without keeping it alive.
+  private final class BellTarget {
+    weak var image: RawImage?
+  }
+
+  // MARK: Submission
+
+  public func submit(_ request: BlockRequest) {
+    request.isInFlight = true
+    if let result = immediateResult(of: request) {
+      request.complete(result)
+      return
+    }
+    var done = 0
+    if isImmediate(request) {
+      done = readFromPageCache(request)
+      if done == request.segmentByteCount {
+        completionDepth += 1
+        request.complete(.success)
+        completionDepth -= 1
+        return
+      }
+    }
+    let operation = Self.operation(of: request)
+    operation.request = request
+    operation.image = self
+    operation.file = file
+    operation.done = done
+    operation.code = 0
+    operation.isExclusive = !isAligned(request)
+    inFlight += 1
+    if operation.isExclusive || exclusiveIsUnderWay || !waiting.isEmpty {
+      operation.stage = .waiting
+      waiting.append(operation)
+      startWaiting()
+    } else {
+      start(operation)
+    }
+  }
+
+  /// How a request ends that needs no work; nil if it does.
+  private func immediateResult(of request: BlockRequest) -> BlockResult? {
+    guard isOpen else { return .failed(code: EIO) }
+    let operation = request.operation
+    if operation == .flush {
+      if let lostWrites { return .failed(code: lostWrites) }
+      return cache == .unsafe || isReadOnly ? .success : nil
+    }
+    let count = request.transferByteCount
+    guard request.offset <= byteCount, count <= byteCount - request.offset else {
+      return .failed(code: operation == .read ? EINVAL : ENOSPC)
+    }
+    if operation != .read && isReadOnly { return .failed(code: EROFS) }
+    if count == 0 || operation == .discard && !canDiscard { return .success }
+    return nil
+  }
+
+  /// Whether the page cache may be asked at once.
+  private func isImmediate(_ request: BlockRequest) -> Bool {
+    request.operation == .read && !file.isDirect && pageCacheCanTell
+      && request.segmentByteCount <= Self.immediateReadLimit
+      && request.segmentCount <= RawOperation.maximumSegmentCount
+      && completionDepth < Self.maximumCompletionDepth
+  }
+
+  /// Reads what is in the page cache, without waiting for the disk. Returns the number of bytes.
+  private func readFromPageCache(_ request: BlockRequest) -> Int {
+    let count = martlet_preadv2(
+      file.descriptor, request.segments.baseAddress, Int32(request.segmentCount), Int64(request.offset),
+      martlet_RWF_NOWAIT)
+    if count < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL) { pageCacheCanTell = false }
+    return max(0, count)
+  }
+
+  private static func operation(of request: BlockRequest) -> RawOperation {
+    if let known = request.backEndStorage as? RawOperation { return known }
+    let new = RawOperation()
+    request.backEndStorage = new
+    return new
+  }
+
+  /// Whether a direct transfer can do it; discards and flushes always can be done.
+  private func isAligned(_ request: BlockRequest) -> Bool {
+    guard file.isDirect else { return true }
+    switch request.operation {
+    case .flush, .discard: return true
+    case .read, .write, .writeZeroes:
+      return (request.offset | request.transferByteCount) & UInt64(file.offsetAlignment - 1) == 0
+    }
+  }
+
+  private func start(_ operation: RawOperation) {
+    underWay += 1
+    exclusiveIsUnderWay = operation.isExclusive
+    if let kernelQueue, let request = operation.request, !operation.isExclusive,
+      request.operation == .read || request.operation == .write,
+      request.segmentCount <= RawOperation.maximumSegmentCount,
+      RawOperation.isMemoryAligned(request, to: file.memoryAlignment),
+      kernelQueue.submit(
+        operation, descriptor: file.descriptor, flags: kernelCanTell ? martlet_RWF_NOWAIT : 0)
+    {
+      operation.stage = .kernel
+      return
+    }
+    operation.stage = .pooled
+    pool.submit(operation)
+  }
+
+  /// Starts waiting operations in their order, as far as exclusive ones let them.
+  private func startWaiting() {
+    while !exclusiveIsUnderWay, let next = waiting.first as? RawOperation {
+      if next.isExclusive && underWay > 0 { return }
+      _ = waiting.popFirst()
+      start(next)
+    }
+  }
+
+  // MARK: Completion
+
+  /// Completes what is done.
+  private func reap() {
+    reapKernelQueue(waits: false)
+    var completed = pool.takeCompleted()
+    while let item = completed.popFirst() { finish(item) }
+  }
+
+  private func reapKernelQueue(waits: Bool) {
+    kernelQueue?.reap(waits: waits) { operation, result in
+      let total = operation.request?.segmentByteCount ?? 0
+      if result == total {
+        finish(operation)
+        return
+      }
+      // The kernel would have had to wait, cannot tell whether it would, or stopped short: a worker goes on.
+      if result == -Int(EOPNOTSUPP) { kernelCanTell = false }
+      switch Int32(truncatingIfNeeded: -result) {
+      case EAGAIN, EOPNOTSUPP, EINVAL, EINTR: operation.done = 0
+      case let code where code > 0:
+        operation.code = code
+        finish(operation)
+        return
+      default: operation.done = result & ~(file.offsetAlignment - 1)
+      }
+      operation.stage = .pooled
+      pool.submit(operation)
+    }
+  }
+
+  private func finish(_ item: WorkItem) {
+    guard let operation = item as? RawOperation else { return }
+    underWay -= 1
+    if operation.isExclusive { exclusiveIsUnderWay = false }
+    let code = operation.code
+    if code != 0, operation.request?.operation == .flush, !file.isDirect { lostWrites = code }
+    complete(operation, code == 0 ? .success : .failed(code: code))
+    startWaiting()
+  }
+
+  private func complete(_ operation: RawOperation, _ result: BlockResult) {
+    inFlight -= 1
+    operation.stage = .idle
+    operation.image = nil
+    operation.file = nil
+    let request = operation.request
+    operation.request = nil
+    request?.complete(result)
+  }
+
+  // MARK: Cancelling and closing
+
+  /// Takes a request back that has not begun; it completes within the call. One that the kernel or a worker has
+  /// begun completes in its own time.
+  public func cancel(_ request: BlockRequest) {
+    guard let operation = request.backEndStorage as? RawOperation, operation.request === request,
+      operation.image === self
+    else { return }
+    switch operation.stage {
+    case .waiting:
+      guard waiting.remove(operation) else { return }
+      complete(operation, .cancelled)
+      startWaiting()
+    case .pooled:
+      guard pool.cancel(operation) else { return }
+      underWay -= 1
+      if operation.isExclusive { exclusiveIsUnderWay = false }
+      complete(operation, .cancelled)
+      startWaiting()
+    case .kernel, .idle: return
+    }
+  }
+
+  public func drain() {
+    while inFlight > 0 {
+      let isWithKernel = (kernelQueue?.inFlight ?? 0) > 0
+      if isWithKernel {
+        reapKernelQueue(waits: true)
+        var completed = pool.takeCompleted()
+        while let item = completed.popFirst() { finish(item) }
+      } else {
+        var completed = pool.waitForCompleted()
+        while let item = completed.popFirst() { finish(item) }
+      }
+    }
+  }
+
+  public func close() {
+    guard isOpen else { return }
+    drain()
+    isOpen = false
+    if !isReadOnly && cache != .unsafe { _ = file.flush() }
+    lock?.release()
+    bell.close()
+    pool.close()
+    kernelQueue = nil
+  }
+}
