@@ -85,8 +85,9 @@ let package = Package(
       swiftSettings: strict),
 
     // Tests.
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .target(
-      name: "TestSupport", dependencies: ["Bus", "PCI", "GuestMemory", "EventLoop"],
+      name: "TestSupport", dependencies: ["CAllocationCounter", "Bus", "PCI", "GuestMemory", "EventLoop"],
       path: "Tests/TestSupport",
       swiftSettings: strict),
     tests(of: "OptionSyntax"),
@@ -99,7 +100,7 @@ let package = Package(
     tests(of: "Bus"),
     tests(of: "PCI"),
     tests(of: "CPU"),
-    tests(of: "KVM", uses: ["CHost", "CKVM", "CPU"]),
+    tests(of: "KVM", uses: ["CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop"]),
     tests(of: "Chipset", uses: ["CharacterDevice"]),
     tests(of: "Firmware"),
     tests(of: "IDE", uses: ["Block"]),

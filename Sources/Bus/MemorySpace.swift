@@ -86,8 +86,10 @@ public final class MemorySpace {
     if transactionDepth == 0, changedInTransaction { changed() }
   }
 
-  /// Tells `listener` of the present map and of each change from now on.
+  /// Tells `listener` of the present map and of each change from now on. One that is here already is not
+  /// added again.
   public func addListener(_ listener: any MemoryMapListener) {
+    guard !listeners.contains(where: { $0 === listener }) else { return }
     listeners.append(listener)
     listener.memoryMapChanged(removed: [], added: flatRanges)
   }

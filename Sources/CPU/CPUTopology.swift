@@ -16,6 +16,21 @@ public struct CPUTopology: Equatable, Sendable {
   }
   /// The number of virtual CPUs.
   public var count: Int { sockets * cores * threads }
+
+  /// Bits of the APIC ID that number a thread in its core (SDM volume 3, section 9.9).
+  public var threadBits: Int { Self.bits(for: threads) }
+  /// Bits of the APIC ID, above ``threadBits``, that number a core in its package.
+  public var coreBits: Int { Self.bits(for: cores) }
+  /// The APIC ID of the virtual CPU with an index: package, core and thread, each in a field of its own,
+  /// which leaves gaps where a number is not a power of two.
+  public func apicID(of index: Int) -> UInt32 {
+    let thread = index % threads
+    let core = index / threads % cores
+    let socket = index / threads / cores
+    return UInt32(truncatingIfNeeded: (socket << coreBits | core) << threadBits | thread)
+  }
+
+  private static func bits(for count: Int) -> Int { Int.bitWidth - (count - 1).leadingZeroBitCount }
 }
 
 /// What `-cpu` asks for: a model and changes to its features.

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Bus
+import CPU
+import EventLoop
+import Foundation
+import GuestMemory
+import Testing
+
+@testable import KVM
+
+/// Whether tests can run guests here.
+enum KVMAvailability {
+  static let isThere = access("/dev/kvm", R_OK | W_OK) == 0 && GuestImage.assembler != nil
+  static let comment: Comment = "needs read and write access to /dev/kvm, and nasm"
+}
+
+/// A board for bare-metal guests: RAM, the guest's ROM, ports and registers that note what is done to them,
+/// and threads that run the virtual CPUs.
+final class GuestBoard: @unchecked Sendable {
+  // Unchecked: what CPU threads and the test share is used with `lock` held, or while the CPUs are stopped.
+  let lock = MachineLock()
+  let bus: SystemBus
+  let ram: RAMBlock
+  let rom: RAMBlock
+  let romRegion: MemoryRegion
+  let notes = NoteWindow(name: "notes", count: 8)
+  let registers = NoteWindow(name: "registers", count: 0x4000)
+  let queued = NoteWindow(name: "queued", count: 0x4000, mayCoalesceWrites: true)
+  let engine: KVMEngine
+  private(set) var cpus: [any VirtualCPU] = []
+  private var threads: [CPUThread] = []
+  private let verdictWindow: VerdictWindow
+
+  /// A board with the guest `name` in its ROM.
+  init(
+    _ name: String, ramByteCount: Int = 1 << 20, topology: CPUTopology = CPUTopology(),
+    cpu: CPUModelRequest = CPUModelRequest(), options: KVMEngine.Options = .init()
+  ) throws {
+    bus = SystemBus(lock: lock)
+    ram = try RAMBlock(name: "ram", byteCount: ramByteCount)
+    rom = try RAMBlock(name: "rom", byteCount: 0x10000)
+    rom.allBytes.copyBytes(from: try GuestImage.assemble(name))
+    verdictWindow = VerdictWindow()
+    let memory = bus.memory
+    memory.add(
+      MemoryRegion(
+        name: "ram", base: GuestAddress(UInt64(0)), count: UInt64(ramByteCount), backing: .ram(ram, offset: 0)
+      ))
+    romRegion = MemoryRegion(
+      name: "rom", base: GuestAddress(UInt64(0xF0000)), count: 0x10000, backing: .rom(rom, offset: 0),
+      priority: 1)
+    memory.add(romRegion)
+    memory.add(
+      MemoryRegion(
+        name: "reset", base: GuestAddress(UInt64(0xFFFF_0000)), count: 0x10000, backing: .rom(rom, offset: 0))
+    )
+    memory.add(MemoryRegion(window: registers, base: GuestAddress(UInt64(0xD0000)), priority: 1))
+    memory.add(MemoryRegion(window: queued, base: GuestAddress(UInt64(0xD4000)), priority: 1))
+    bus.ports.map(notes, at: 0x500)
+    bus.ports.map(verdictWindow, at: 0x510)
+    engine = try KVMEngine(bus: bus, topology: topology, cpu: cpu, options: options)
+    for index in 0..<topology.count { cpus.append(try engine.makeVirtualCPU(index: index)) }
+    verdictWindow.onVerdict = { [unowned self] in
+      for thread in threads { thread.requestStop() }
+    }
+  }
+
+  /// What the guest ended with.
+  var verdict: UInt8? { verdictWindow.verdict }
+
+  /// Lets all CPUs run.
+  func resume() {
+    lock.withLock { engine.clockStateChanged(isRunning: true) }
+    threads = cpus.map(CPUThread.init)
+    for thread in threads { thread.start() }
+  }
+
+  /// Stops all CPUs and waits until they are out of the guest.
+  func pause() {
+    for thread in threads { thread.requestStop() }
+    for thread in threads { thread.join() }
+    lock.withLock { engine.clockStateChanged(isRunning: false) }
+  }
+
+  /// Runs until the guest ends or a CPU comes back with more than `.interrupted`.
+  /// - Returns: what the first CPU came back with.
+  @discardableResult
+  func run() throws -> VirtualCPUExit {
+    resume()
+    try wait { [self] in verdict != nil || threads.contains { $0.exit != nil } }
+    pause()
+    return threads.compactMap(\.exit).first ?? .interrupted
+  }
+
+  /// The number of CPUs that came back with more than `.interrupted`.
+  var exits: [VirtualCPUExit] { threads.compactMap(\.exit) }
+
+  /// Waits, with nothing held, until `condition`, asked with the lock held, is met.
+  func wait(until condition: @escaping () -> Bool, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    let deadline = Date().addingTimeInterval(20)
+    while !lock.withLock(condition) {
+      guard Date() < deadline else {
+        pause()
+        let registers = cpus.map { (try? $0.registers().registerText) ?? "" }.joined(separator: "\n")
+        Issue.record("the guest did not get there in 20 s:\n\(registers)", sourceLocation: sourceLocation)
+        throw CancellationError()
+      }
+      usleep(500)
+    }
+  }
+
+  func byte(_ address: Int) -> UInt8 { ram.allBytes[address] }
+  func word(_ address: Int) -> UInt16 { ram.allBytes.loadUnaligned(fromByteOffset: address, as: UInt16.self) }
+  func dword(_ address: Int) -> UInt32 {
+    ram.allBytes.loadUnaligned(fromByteOffset: address, as: UInt32.self)
+  }
+  func qword(_ address: Int) -> UInt64 {
+    ram.allBytes.loadUnaligned(fromByteOffset: address, as: UInt64.self)
+  }
+}
+
+/// Notes what is written, and reads as a counter in every byte.
+final class NoteWindow: AddressWindow {
+  struct Note: Equatable, CustomStringConvertible {
+    let offset: UInt64
+    let value: UInt64
+    let width: Int
+    init(_ offset: UInt64, _ value: UInt64, _ width: Int) {
+      (self.offset, self.value, self.width) = (offset, value, width)
+    }
+    var description: String { "\(hex(offset)): \(hex(value)) (\(width))" }
+  }
+  private(set) var written: [Note] = []
+  private(set) var readCount: UInt64 = 0
+  private(set) var readWidths: [Int] = []
+  /// Whether accesses are kept; else they are only counted.
+  var keepsNotes = true
+
+  init(name: String, count: UInt64, mayCoalesceWrites: Bool = false) {
+    super.init(
+      name: name, count: count, narrowest: .byte, widest: .qword, mayCoalesceWrites: mayCoalesceWrites)
+  }
+
+  override func read(_ offset: UInt64, _ width: AccessWidth) -> UInt64 {
+    readCount &+= 1
+    if keepsNotes { readWidths.append(width.count) }
+    return readCount & 0xFF &* 0x0101_0101_0101_0101
+  }
+
+  override func write(_ offset: UInt64, _ value: UInt64, _ width: AccessWidth) {
+    if keepsNotes { written.append(Note(offset, value, width.count)) }
+  }
+
+  var values: [UInt64] { written.map(\.value) }
+}
+
+/// The port that ends a guest.
+final class VerdictWindow: AddressWindow {
+  private(set) var verdict: UInt8?
+  var onVerdict: () -> Void = {}
+
+  init() { super.init(name: "verdict", count: 1) }
+  override func write(_ offset: UInt64, _ value: UInt64, _ width: AccessWidth) {
+    verdict = UInt8(truncatingIfNeeded: value)
+    onVerdict()
+  }
+}
+
+/// The host thread of one CPU, from one resume to the next pause.
+final class CPUThread: @unchecked Sendable {
+  // Unchecked: guarded by `mutex`, a lock of Foundation's.
+  private let cpu: any VirtualCPU
+  private let mutex = NSCondition()
+  private var mayRun = true
+  private var hasEnded = false
+  private var lastExit: VirtualCPUExit?
+
+  init(_ cpu: any VirtualCPU) { self.cpu = cpu }
+
+  /// Anything but `.interrupted` the CPU came back with.
+  var exit: VirtualCPUExit? { mutex.withLock { lastExit } }
+
+  func start() {
+    Thread.detachNewThread { [self] in
+      while mutex.withLock({ mayRun }) {
+        let exit = cpu.run()
+        if case .interrupted = exit { continue }
+        mutex.withLock {
+          lastExit = exit
+          mayRun = false
+        }
+      }
+      mutex.withLock {
+        hasEnded = true
+        mutex.broadcast()
+      }
+    }
+  }
+
+  func requestStop() {
+    mutex.withLock { mayRun = false }
+    cpu.kick()
+  }
+
+  func join() {
+    mutex.withLock { while !hasEnded { mutex.wait() } }
+  }
+}
