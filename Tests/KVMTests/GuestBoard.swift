@@ -137,6 +137,12 @@ final class NoteWindow: AddressWindow {
   /// Whether accesses are kept; else they are only counted.
   var keepsNotes = true
 
+  private var stopCount: UInt64 = 0
+  private var stoppedCPU: (any VirtualCPU)?
+
+  /// Kicks a CPU at a read.
+  func stop(after count: UInt64, _ cpu: any VirtualCPU) { (stopCount, stoppedCPU) = (count, cpu) }
+
   init(name: String, count: UInt64, mayCoalesceWrites: Bool = false) {
     super.init(
       name: name, count: count, narrowest: .byte, widest: .qword, mayCoalesceWrites: mayCoalesceWrites)
@@ -144,6 +150,7 @@ final class NoteWindow: AddressWindow {
 
   override func read(_ offset: UInt64, _ width: AccessWidth) -> UInt64 {
     readCount &+= 1
+    if readCount == stopCount { stoppedCPU?.kick() }
     if keepsNotes { readWidths.append(width.count) }
     return readCount & 0xFF &* 0x0101_0101_0101_0101
   }
