@@ -57,7 +57,10 @@ final class GuestBoard: @unchecked Sendable {
     )
     memory.add(MemoryRegion(window: registers, base: GuestAddress(UInt64(0xD0000)), priority: 1))
     memory.add(MemoryRegion(window: queued, base: GuestAddress(UInt64(0xD4000)), priority: 1))
+    memory.add(MemoryRegion(window: registers, base: GuestAddress(UInt64(0xA0000)), priority: 1))
     bus.ports.map(notes, at: 0x500)
+    // Where the guests that measure exits read.
+    bus.ports.map(notes, at: 0x92)
     bus.ports.map(verdictWindow, at: 0x510)
     engine = try KVMEngine(bus: bus, topology: topology, cpu: cpu, options: options)
     for index in 0..<topology.count { cpus.append(try engine.makeVirtualCPU(index: index)) }

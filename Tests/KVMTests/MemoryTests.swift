@@ -81,9 +81,9 @@ struct MemoryTests {
       backing: .rom(board.ram, offset: 0xC0000),
       priority: 3, isEnabled: false)
     board.lock.withLock { board.bus.memory.add(shadow) }
-    for round in 0..<300 {
+    for round in 0..<1000 {
       board.lock.withLock { board.bus.memory.update(shadow, isEnabled: round % 2 == 0) }
-      if round % 50 == 0 {
+      if round % 100 == 0 {
         let count = board.dword(0x1000)
         try board.wait { board.dword(0x1000) != count || !board.exits.isEmpty }
       }

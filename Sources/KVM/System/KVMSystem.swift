@@ -40,7 +40,7 @@ public final class KVMSystem: Sendable {
 
   deinit { close(descriptor) }
 
-  private static func openError(_ path: String, code: Int32) -> EngineError {
+  static func openError(_ path: String, code: Int32) -> EngineError {
     switch code {
     case ENOENT:
       EngineError(
