@@ -56,7 +56,14 @@ func contents(of path: String) throws -> [UInt8] {
 
 /// Bytes that differ from sector to sector.
 func pattern(_ count: Int, seed: UInt8 = 1) -> [UInt8] {
-  (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 9 &* 7) &+ seed }
+  [UInt8](unsafeUninitializedCapacity: count) { buffer, initializedCount in
+    var index = 0
+    while index < count {
+      buffer[index] = UInt8(truncatingIfNeeded: index &* 31 &+ index >> 9 &* 7) &+ seed
+      index += 1
+    }
+    initializedCount = count
+  }
 }
 
 /// A loop, and requests on a device that are waited for.

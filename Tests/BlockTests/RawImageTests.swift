@@ -27,12 +27,12 @@ import Testing
   @Test(arguments: [AsynchronousIO.threads, .native])
   func passesThePageCacheByWithEitherEngine(engine: AsynchronousIO) throws {
     let harness = try BlockHarness()
-    let bytes = pattern(1 << 20)
+    let bytes = pattern(128 << 10)
     var options = BlockOptions(cache: .none)
     options.aio = engine
     let image = try harness.open(harness.directory.file("disk", bytes), options)
     if image.isDirect { #expect(image.engine == engine) }
-    #expect(harness.read(image, at: 0, 1 << 20) == (.success, bytes))
+    #expect(harness.read(image, at: 0, 128 << 10) == (.success, bytes))
     // Memory that is not aligned, and a part of a block.
     #expect(harness.read(image, at: 4096, 4096, misalignment: 2) == (.success, Array(bytes[4096..<8192])))
     #expect(harness.write(image, at: 8192, pattern(8192, seed: 5), misalignment: 6) == .success)
@@ -98,7 +98,7 @@ import Testing
 
   @Test func discardGivesSpaceBackIfAsked() throws {
     let harness = try BlockHarness()
-    let path = try harness.directory.file("disk", pattern(1 << 20))
+    let path = try harness.directory.file("disk", pattern(128 << 10))
     func blocks() -> Int {
       var status = stat()
       stat(path, &status)
@@ -107,10 +107,10 @@ import Testing
     let before = blocks()
     let ignoring = try harness.open(path)
     #expect(!ignoring.canDiscard)
-    let request = harness.request(.discard, offset: 0, byteCount: 512 << 10)
+    let request = harness.request(.discard, offset: 0, byteCount: 64 << 10)
     #expect(harness.perform(request, on: ignoring) == .success)
     harness.close(ignoring)
-    #expect(try contents(of: path) == pattern(1 << 20))
+    #expect(try contents(of: path) == pattern(128 << 10))
     var options = BlockOptions()
     options.discard = .unmap
     let unmapping = try harness.open(path, options)
@@ -118,7 +118,7 @@ import Testing
     #expect(harness.perform(request, on: unmapping) == .success)
     harness.close(unmapping)
     #expect(blocks() < before)
-    #expect(try contents(of: path).count == 1 << 20)
+    #expect(try contents(of: path).count == 128 << 10)
   }
 
   @Test(arguments: [CacheMode.writeback, .none])
@@ -136,11 +136,11 @@ import Testing
 
   @Test func drainsWithoutTheLoop() throws {
     let harness = try BlockHarness()
-    let path = try harness.directory.file("disk", pattern(1 << 20))
+    let path = try harness.directory.file("disk", pattern(128 << 10))
     let image = try harness.open(path)
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 4096)
     defer { buffer.deallocate() }
-    buffer.copyBytes(from: pattern(1 << 20, seed: 40))
+    buffer.copyBytes(from: pattern(128 << 10, seed: 40))
     let requests = (0..<32).map { (index: Int) -> BlockRequest in
       let part = UnsafeMutableRawBufferPointer(rebasing: buffer[(index * 4096)...].prefix(4096))
       return harness.request(.write, offset: UInt64(index * 4096), buffer: part)
@@ -155,16 +155,16 @@ import Testing
     harness.loop.runOnce(timeoutMilliseconds: 0)
     #expect(harness.completions.count == 32)
     harness.close(image)
-    #expect(try contents(of: path).prefix(32 * 4096) == pattern(1 << 20, seed: 40).prefix(32 * 4096))
+    #expect(try contents(of: path).prefix(32 * 4096) == pattern(128 << 10, seed: 40).prefix(32 * 4096))
   }
 
   @Test func cancelledRequestsCompleteOnce() throws {
     let harness = try BlockHarness()
-    let image = try harness.open(harness.directory.file("disk", pattern(1 << 20)))
+    let image = try harness.open(harness.directory.file("disk", pattern(128 << 10)))
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 4096)
     defer { buffer.deallocate() }
     buffer.initializeMemory(as: UInt8.self, repeating: 0)
-    let requests = (0..<64).map { harness.request(.write, offset: UInt64($0) * 4096, buffer: buffer) }
+    let requests = (0..<64).map { harness.request(.write, offset: UInt64($0 % 32) * 4096, buffer: buffer) }
     harness.lock.withLock {
       for request in requests { image.submit(request) }
       for request in requests { image.cancel(request) }

@@ -26,7 +26,7 @@ public protocol DriveMediumObserver: AnyObject {
 /// the host's errors, and a few facts about the drive itself.
 ///
 /// Called with the machine's lock held.
-public final class Drive {
+public final class Drive: BlockRequestOwner {
   /// Whether the drive is a disk or a CD-ROM.
   public enum Kind: String, Sendable, Codable {
     case disk
@@ -53,6 +53,12 @@ public final class Drive {
   public var isLocked = false
   /// Whether the tray is open.
   public var isTrayOpen = false
+  /// What was done so far.
+  public private(set) var statistics = DriveStatistics()
+  /// Requests that wait for the machine to go on.
+  private var held: [BlockRequest] = []
+  /// Whether requests wait for the machine to go on after an error of the host.
+  public var isStopped: Bool { !held.isEmpty }
 
   /// A drive.
   public init(
@@ -68,26 +74,111 @@ public final class Drive {
     self.readErrorPolicy = readErrorPolicy
   }
 
-  /// Exchanges the medium and tells the device.
-  public func change(medium: (any BlockDevice)?) {
-    self.medium = medium
+  /// Exchanges the medium, after the requests in flight on the old one have ended, and tells the device.
+  /// Requests held by policy fail with `ENOMEDIUM`.
+  /// - Returns: the old medium, which is the caller's to close.
+  @discardableResult
+  public func change(medium new: (any BlockDevice)?) -> (any BlockDevice)? {
+    let old = medium
+    old?.drain()
+    medium = new
+    let abandoned = held
+    held = []
+    for request in abandoned { deliver(request, .failed(code: ENOMEDIUM)) }
     observer?.driveMediumChanged(self)
+    return old
   }
+
+  // MARK: Requests
 
   /// Starts a request on the medium; it fails with `ENOMEDIUM` if there is none. Requests that policy says to
   /// stop for stay in flight, and are tried again by ``retryStopped()``.
   public func submit(_ request: BlockRequest) {
+    request.isInFlight = true
     guard let medium else {
-      request.result = .failed(code: ENOMEDIUM)
-      request.owner.blockRequestCompleted(request)
+      deliver(request, .failed(code: ENOMEDIUM))
       return
     }
+    request.interceptor = self
     medium.submit(request)
   }
 
-  /// Takes a request back, including one held by policy. It completes in any case.
-  public func cancel(_ request: BlockRequest) { medium?.cancel(request) }
+  /// Takes a request back, including one held by policy. It completes in any case, possibly within the call.
+  public func cancel(_ request: BlockRequest) {
+    if let index = held.firstIndex(where: { $0 === request }) {
+      held.remove(at: index)
+      deliver(request, .cancelled)
+    } else {
+      medium?.cancel(request)
+    }
+  }
 
   /// Tries again what was held when the machine stopped.
-  public func retryStopped() {}
+  public func retryStopped() {
+    let requests = held
+    held = []
+    for request in requests { submit(request) }
+  }
+
+  private func deliver(_ request: BlockRequest, _ result: BlockResult) {
+    request.interceptor = nil
+    request.complete(result)
+  }
+
+  /// A request came back from the medium.
+  public func blockRequestCompleted(_ request: BlockRequest) {
+    let result = request.result
+    guard case .failed(let code) = result else {
+      if result == .success {
+        statistics.count(request.operation, byteCount: request.transferByteCount, succeeded: true)
+      }
+      deliver(request, result)
+      return
+    }
+    statistics.count(request.operation, byteCount: request.transferByteCount, succeeded: false)
+    guard isHostsFault(request) else {
+      deliver(request, result)
+      return
+    }
+    switch request.operation == .read ? readErrorPolicy : writeErrorPolicy {
+    case .ignore: deliver(request, .success)
+    case .stop: hold(request, code: code)
+    case .enospc where code == ENOSPC || code == EDQUOT: hold(request, code: code)
+    case .report, .enospc: deliver(request, result)
+    }
+  }
+
+  /// Whether the policy for errors applies: not to what no host could do.
+  private func isHostsFault(_ request: BlockRequest) -> Bool {
+    guard let medium else { return false }
+    if medium.isReadOnly && request.operation != .read { return false }
+    let count = request.transferByteCount
+    return request.operation == .flush
+      || request.offset <= medium.byteCount && count <= medium.byteCount - request.offset
+  }
+
+  private func hold(_ request: BlockRequest, code: Int32) {
+    let isFirst = held.isEmpty
+    request.isInFlight = true
+    held.append(request)
+    guard isFirst else { return }
+    let reason = String(cString: strerror(code))
+    let advice = code == ENOSPC || code == EDQUOT ? "free space on the host" : "see to it"
+    onStop?(
+      "drive '\(name)': \(request.operation.gerund) '\(medium?.label ?? "")' failed: \(reason); \(advice), "
+        + "then let the machine continue")
+  }
+}
+
+extension BlockOperation {
+  /// For messages: "writing to".
+  fileprivate var gerund: String {
+    switch self {
+    case .read: "reading from"
+    case .write: "writing to"
+    case .flush: "flushing"
+    case .discard: "discarding on"
+    case .writeZeroes: "zeroing on"
+    }
+  }
 }

@@ -35,7 +35,7 @@ public final class RawImage: BlockDevice {
   private var underWay = 0
   private var exclusiveIsUnderWay = false
   private var waiting = WorkList()
-  private var completionDepth = 0
+  private var immediate = ImmediateCompletions()
   private var pageCacheCanTell = true
   private var kernelCanTell = true
   /// The `errno` of a failed flush of the page cache. The kernel then forgets what it could not write, so no
@@ -45,8 +45,6 @@ public final class RawImage: BlockDevice {
   private static let maximumWorkerCount = 16
   /// Larger reads go to a worker even if the page cache could answer them: copying takes time, too.
   private static let immediateReadLimit = 256 << 10
-  /// Completions within submissions may nest this deep.
-  private static let maximumCompletionDepth = 8
 
   /// Opens the image at `path`.
   /// - Parameter loop: where completions are delivered; its lock is the machine's.
@@ -63,6 +61,7 @@ public final class RawImage: BlockDevice {
     return try RawImage(file: file, options: options, lock: lock, loop: loop)
   }
 
+  /// Serves an open file.
   init(file: ImageFile, options: BlockOptions, lock: ImageLock?, loop: EventLoop) throws(BlockError) {
     self.file = file
     self.lock = lock
@@ -95,16 +94,14 @@ public final class RawImage: BlockDevice {
   public func submit(_ request: BlockRequest) {
     request.isInFlight = true
     if let result = immediateResult(of: request) {
-      request.complete(result)
+      completeWithinSubmission(request, result)
       return
     }
     var done = 0
     if isImmediate(request) {
       done = readFromPageCache(request)
       if done == request.segmentByteCount {
-        completionDepth += 1
-        request.complete(.success)
-        completionDepth -= 1
+        completeWithinSubmission(request, .success)
         return
       }
     }
@@ -123,6 +120,15 @@ public final class RawImage: BlockDevice {
     } else {
       start(operation)
     }
+  }
+
+  private func completeWithinSubmission(_ request: BlockRequest, _ result: BlockResult) {
+    guard immediate.enter(request, result) else {
+      bell.signal()
+      return
+    }
+    request.complete(result)
+    immediate.leave()
   }
 
   /// How a request ends that needs no work; nil if it does.
@@ -147,7 +153,6 @@ public final class RawImage: BlockDevice {
     request.operation == .read && !file.isDirect && pageCacheCanTell
       && request.segmentByteCount <= Self.immediateReadLimit
       && request.segmentCount <= RawOperation.maximumSegmentCount
-      && completionDepth < Self.maximumCompletionDepth
   }
 
   /// Reads what is in the page cache, without waiting for the disk. Returns the number of bytes.
@@ -206,9 +211,14 @@ public final class RawImage: BlockDevice {
 
   /// Completes what is done.
   private func reap() {
+    completeDeferred()
     reapKernelQueue(waits: false)
     var completed = pool.takeCompleted()
     while let item = completed.popFirst() { finish(item) }
+  }
+
+  private func completeDeferred() {
+    for (request, result) in immediate.takeDeferred() { request.complete(result) }
   }
 
   private func reapKernelQueue(waits: Bool) {
@@ -277,16 +287,17 @@ public final class RawImage: BlockDevice {
   }
 
   public func drain() {
+    completeDeferred()
     while inFlight > 0 {
-      let isWithKernel = (kernelQueue?.inFlight ?? 0) > 0
-      if isWithKernel {
+      var completed: WorkList
+      if let kernelQueue, kernelQueue.inFlight > 0 {
         reapKernelQueue(waits: true)
-        var completed = pool.takeCompleted()
-        while let item = completed.popFirst() { finish(item) }
+        completed = pool.takeCompleted()
       } else {
-        var completed = pool.waitForCompleted()
-        while let item = completed.popFirst() { finish(item) }
+        completed = pool.waitForCompleted()
       }
+      while let item = completed.popFirst() { finish(item) }
+      completeDeferred()
     }
   }
 

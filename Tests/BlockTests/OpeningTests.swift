@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import CHost
+import Glibc
+import Testing
+
+@testable import Block
+
+@Suite struct OpeningTests {
+  private func message(_ harness: BlockHarness, _ path: String, _ options: BlockOptions = BlockOptions())
+    throws
+    -> String
+  {
+    let error = #expect(throws: BlockError.self) { try harness.open(path, options) }
+    return try #require(error).description
+  }
+
+  @Test func saysWhatIsWrong() throws {
+    let harness = try BlockHarness()
+    let missing = harness.directory.path + "/none"
+    #expect(try message(harness, missing).contains("'\(missing)' does not exist"))
+    #expect(try message(harness, harness.directory.path).contains("is a directory"))
+    #expect(try message(harness, "/dev/null").contains("is a character device"))
+    #expect(try message(harness, harness.directory.file("empty", [])).contains("is empty"))
+    let fifo = harness.directory.path("fifo")
+    mkfifo(fifo, 0o600)
+    #expect(try message(harness, fifo).contains("is a pipe"))
+    var options = BlockOptions()
+    options.aio = .native
+    let disk = try harness.directory.file("disk", pattern(512))
+    #expect(try message(harness, disk, options).contains("aio=native needs cache=none"))
+  }
+
+  @Test func suggestsReadOnlyForWhatMayNotBeWritten() throws {
+    let harness = try BlockHarness()
+    let path = try harness.directory.file("disk", pattern(512))
+    let hint = ImageFile.openError(path, EACCES, isReadOnly: false)
+    #expect(hint == .notWritable(path: path, code: EACCES))
+    #expect(hint.description.contains("readonly=on"))
+    #expect(ImageFile.openError(path, EACCES, isReadOnly: true) == .unreadable(path: path, code: EACCES))
+    #expect(ImageFile.openError(path, EMFILE, isReadOnly: true).description.contains("Too many open files"))
+  }
+
+  @Test(arguments: [
+    (ForeignFormat.qcow2, 0, [0x51, 0x46, 0x49, 0xFB] as [UInt8]), (.vmdk, 0, Array("KDMV".utf8)),
+    (.vdi, 0x40, [0x7F, 0x10, 0xDA, 0xBE]), (.vhdx, 0, Array("vhdxfile".utf8)),
+    (.xz, 0, [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0]),
+  ])
+  func refusesOtherFormatsUnlessToldThatItIsRaw(format: ForeignFormat, offset: Int, signature: [UInt8]) throws
+  {
+    let harness = try BlockHarness()
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    bytes.replaceSubrange(offset..<(offset + signature.count), with: signature)
+    let path = try harness.directory.file("disk", bytes)
+    let error = #expect(throws: BlockError.self) { try harness.open(path) }
+    #expect(error == .foreignFormat(path: path, format: format))
+    #expect(error?.description.contains(format.rawValue) == true)
+    var options = BlockOptions()
+    options.isFormatGiven = true
+    let image = try harness.open(path, options)
+    #expect(harness.read(image, at: 0, 4096) == (.success, bytes))
+    harness.close(image)
+  }
+
+  @Test func aShortFileIsNotTakenForAnotherFormat() throws {
+    let harness = try BlockHarness()
+    let image = try harness.open(harness.directory.file("disk", [0x51]))
+    #expect(image.byteCount == 512)
+    harness.close(image)
+  }
+
+  // MARK: Locks
+
+  @Test func writersExcludeOthersAndReadersShare() throws {
+    let harness = try BlockHarness()
+    let path = try harness.directory.file("disk", pattern(4096))
+    let readOnly = BlockOptions(isReadOnly: true)
+    let first = try harness.open(path, readOnly)
+    let second = try harness.open(path, readOnly)
+    let text = try message(harness, path)
+    #expect(text.contains("'\(path)' is in use by"))
+    #expect(text.contains("(process \(getpid()))"))
+    harness.close(first)
+    harness.close(second)
+    let writer = try harness.open(path)
+    #expect(try message(harness, path).contains("writing"))
+    #expect(try message(harness, path, readOnly).contains("reading"))
+    var unlocked = readOnly
+    unlocked.isLocked = false
+    harness.close(try harness.open(path, unlocked))
+    harness.close(writer)
+    // Sharing needs both sides to agree.
+    var sharing = BlockOptions()
+    sharing.sharesWrites = true
+    let one = try harness.open(path, sharing)
+    let other = try harness.open(path, sharing)
+    #expect(try message(harness, path).contains("in use"))
+    harness.close(one)
+    harness.close(other)
+    harness.close(try harness.open(path))
+  }
+
+  private static let hasQEMU = access("/usr/bin/qemu-io", X_OK) == 0
+
+  /// Runs `qemu-io` on an image; returns its exit status and what it printed.
+  private func qemuIO(_ arguments: [String]) -> (status: Int32, output: String) {
+    let command = (["/usr/bin/qemu-io"] + arguments).map { "'\($0)'" }.joined(separator: " ") + " 2>&1"
+    guard let pipe = popen(command, "r") else { return (-1, "") }
+    var output: [UInt8] = []
+    while case let byte = fgetc(pipe), byte != EOF { output.append(UInt8(truncatingIfNeeded: byte)) }
+    let status = pclose(pipe)
+    return (status >> 8 & 0xFF, String(decoding: output, as: UTF8.self))
+  }
+
+  @Test(.enabled(if: hasQEMU)) func refusesAndIsRefusedByQEMU() throws {
+    let harness = try BlockHarness()
+    let path = try harness.directory.file("disk", pattern(4096))
+    let writer = try harness.open(path)
+    let refused = qemuIO(["-f", "raw", "-c", "write 0 512", path])
+    #expect(refused.status != 0)
+    #expect(refused.output.contains("lock"), "\(refused.output)")
+    harness.close(writer)
+    #expect(qemuIO(["-f", "raw", "-c", "write 0 512", path]).status == 0)
+    let reader = try harness.open(path, BlockOptions(isReadOnly: true))
+    #expect(qemuIO(["-f", "raw", "-r", "-c", "read 0 512", path]).status == 0)
+    #expect(qemuIO(["-f", "raw", "-c", "write 0 512", path]).status != 0)
+    harness.close(reader)
+  }
+}
