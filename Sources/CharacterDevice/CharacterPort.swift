@@ -11,6 +11,12 @@ public protocol CharacterPort: AnyObject {
   var receiver: (any CharacterReceiver)? { get set }
   /// The device has room again after it took less than was offered.
   func receiverBecameReady()
+  /// Lets the host's end go, and puts back what was changed there; nothing comes in or goes out any more.
+  func close()
+}
+
+extension CharacterPort {
+  public func close() {}
 }
 
 /// The device at the guest's end.

@@ -9,7 +9,8 @@ import Glibc
 /// Handlers must not block. Everything except ``post(_:)``, ``stop()`` and ``Notifier/signal()`` is called
 /// with the lock held (or before ``run()``).
 public final class EventLoop: @unchecked Sendable {
-  // Unchecked: `watches`, `nextToken` and `deadlineHandler` are guarded by `lock`; `posted` by `postLock`.
+  // Unchecked: `watches`, `nextToken`, `deadlineHandler` and `underWay` are guarded by `lock`; `posted` and
+  // `stopping` by `postLock`.
 
   /// What a file descriptor is waited for, and what was found.
   public struct Interest: OptionSet, Sendable {
@@ -21,6 +22,8 @@ public final class EventLoop: @unchecked Sendable {
     public static let writable = Interest(rawValue: 4)
     /// An error or hang-up; always reported, need not be asked for.
     public static let closed = Interest(rawValue: 0x10)
+    /// Only changes are reported: for what would otherwise be reported without end.
+    public static let edgeTriggered = Interest(rawValue: 1 << 31)
   }
 
   /// The machine's lock, held while handlers run.
@@ -34,6 +37,8 @@ public final class EventLoop: @unchecked Sendable {
   private var deadlineHandler: (() -> Void)?
   private let postLock = MachineLock()
   private var posted: [@Sendable () -> Void] = []
+  /// The work being done, kept for its memory.
+  private var underWay: [@Sendable () -> Void] = []
   private var stopping = false
 
   private static let wakeToken: UInt64 = 0
@@ -103,7 +108,7 @@ public final class EventLoop: @unchecked Sendable {
     public var interest: Interest {
       get { current }
       set {
-        guard newValue != current else { return }
+        guard newValue != current, loop.watches[token] != nil else { return }
         current = newValue
         var event = epoll_event(events: newValue.rawValue, data: epoll_data_t(u64: token))
         epoll_ctl(loop.epoll, EPOLL_CTL_MOD, descriptor, &event)
@@ -162,9 +167,10 @@ public final class EventLoop: @unchecked Sendable {
   }
 
   /// Waits at most `timeoutMilliseconds` (-1: without limit) for events and handles those found.
-  /// - Returns: false once ``stop()`` was called.
+  /// - Returns: false once ``stop()`` was called; then nothing is waited for any more.
   @discardableResult
   public func runOnce(timeoutMilliseconds: Int32) -> Bool {
+    guard !postLock.withLock({ stopping }) else { return false }
     let capacity = 32
     return withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: capacity) { events in
       let count = epoll_wait(epoll, events.baseAddress, Int32(capacity), timeoutMilliseconds)
@@ -179,16 +185,22 @@ public final class EventLoop: @unchecked Sendable {
     }
   }
 
+  /// Does what was posted up to now; what that posts in turn has its turn after other events.
+  private func runPosted() {
+    var work = underWay
+    underWay = []
+    postLock.withLock { swap(&work, &posted) }
+    for item in work { item() }
+    work.removeAll(keepingCapacity: true)
+    underWay = work
+  }
+
   private func dispatch(_ event: epoll_event) {
     switch event.data.u64 {
     case Self.wakeToken:
       var count: UInt64 = 0
       _ = read(wake, &count, 8)
-      let work = postLock.withLock {
-        defer { posted.removeAll(keepingCapacity: true) }
-        return posted
-      }
-      for item in work { item() }
+      runPosted()
     case Self.timerToken:
       var count: UInt64 = 0
       _ = read(timer, &count, 8)

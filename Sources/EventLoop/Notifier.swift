@@ -29,11 +29,12 @@ public final class Notifier: @unchecked Sendable {
     _ = write(descriptor, &one, 8)
   }
 
-  /// Stops calling the handler and closes the eventfd. Called with the machine's lock held.
+  /// Stops calling the handler. Called with the machine's lock held. A signal that another thread is about to give
+  /// still finds the eventfd, which is closed with the object.
   public func close() {
-    guard let watch else { return }
-    watch.cancel()
-    self.watch = nil
-    _ = Glibc.close(descriptor)
+    watch?.cancel()
+    watch = nil
   }
+
+  deinit { Glibc.close(descriptor) }
 }

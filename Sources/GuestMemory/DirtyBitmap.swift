@@ -39,9 +39,9 @@ public final class DirtyBitmap {
   /// Marks the pages that hold the bytes `byteOffset ..< byteOffset + count`; what lies outside is ignored.
   @inlinable
   public func mark(byteOffset: Int, count: Int) {
-    guard isTracking, count > 0, byteOffset >= 0 else { return }
+    guard isTracking, count > 0, byteOffset >= 0, byteOffset < pageCount &* RAMBlock.pageSize else { return }
     var page = byteOffset / RAMBlock.pageSize
-    let last = min((byteOffset &+ count &- 1) / RAMBlock.pageSize, pageCount - 1)
+    let last = (byteOffset + min(count, pageCount &* RAMBlock.pageSize - byteOffset) - 1) / RAMBlock.pageSize
     while page <= last {
       words[page >> 6] |= 1 << UInt64(page & 63)
       page += 1

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Glibc
+
+/// A ring of bytes on their way to a descriptor that may not take them now. Its memory is made once.
+final class OutputBuffer {
+  private let memory: UnsafeMutableRawPointer
+  private let capacity: Int
+  private var start = 0
+  /// The number of bytes held.
+  private(set) var count = 0
+
+  /// Whether nothing is held.
+  var isEmpty: Bool { count == 0 }
+  /// Whether nothing more is taken.
+  var isFull: Bool { count == capacity }
+
+  /// An empty buffer for `capacity` bytes.
+  init(capacity: Int) {
+    self.capacity = max(1, capacity)
+    memory = .allocate(byteCount: self.capacity, alignment: 16)
+  }
+
+  deinit { memory.deallocate() }
+
+  /// Takes as much of `bytes` as there is room for; returns how much.
+  func append(_ bytes: UnsafeRawBufferPointer) -> Int {
+    guard let source = bytes.baseAddress else { return 0 }
+    let accepted = min(bytes.count, capacity - count)
+    let end = (start + count) % capacity
+    let first = min(accepted, capacity - end)
+    memcpy(memory + end, source, first)
+    memcpy(memory, source + first, accepted - first)
+    count += accepted
+    return accepted
+  }
+
+  /// Offers the oldest bytes, in one piece, to `consume`, which returns how many it took; the rest stays.
+  func offer(_ consume: (UnsafeRawBufferPointer) -> Int) -> Int {
+    guard count > 0 else { return 0 }
+    let piece = UnsafeRawBufferPointer(start: memory + start, count: min(count, capacity - start))
+    let taken = min(max(0, consume(piece)), piece.count)
+    start = (start + taken) % capacity
+    count -= taken
+    return taken
+  }
+
+  /// Forgets everything.
+  func removeAll() { (start, count) = (0, 0) }
+}

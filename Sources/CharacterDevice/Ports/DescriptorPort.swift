@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import CHost
+import EventLoop
+import Glibc
+
+/// A port on descriptors of the host: a terminal, a file, pipes, a pseudo-terminal.
+///
+/// The machine never waits for the other side. What the descriptor does not take at once is kept, up to 64 KiB,
+/// and written when it can be; when that is full ``write(_:)`` takes less, and the device holds its bytes back.
+/// What comes in is read only as fast as the device takes it. When the other side is gone, output is taken and
+/// lost, as on a cable that was pulled.
+public final class DescriptorPort: CharacterPort {
+  public weak var receiver: (any CharacterReceiver)? {
+    didSet { if receiver != nil { pollInputSoon() } }
+  }
+  /// What the user may be told: the path of the pseudo-terminal.
+  public let peerPath: String?
+  /// Called once, with the machine's lock held, when the input has ended.
+  public var onInputEnd: (() -> Void)?
+
+  private let channel: DescriptorChannel
+  private let loop: EventLoop
+  private let pending = OutputBuffer(capacity: 64 << 10)
+  private let incoming = OutputBuffer(capacity: 4 << 10)
+  private var escapes: EscapeFilter?
+  private var inputWatch: EventLoop.Watch?
+  private var outputWatch: EventLoop.Watch?
+  private var wasRefused = false
+  private var outputIsGone = false
+  private var inputHasEnded = false
+  private var isPollPosted = false
+  private var isDelivering = false
+  private var isClosed = false
+
+  /// A port on `channel`, which it closes at the end.
+  /// - Parameter escapes: what looks at the input before the device does.
+  init(
+    channel: DescriptorChannel, escapes: EscapeFilter? = nil, peerPath: String? = nil, loop: EventLoop
+  ) throws(HostError) {
+    self.channel = channel
+    self.escapes = escapes
+    self.peerPath = peerPath
+    self.loop = loop
+    // A reader that goes away must not end the emulator.
+    signal(SIGPIPE, SIG_IGN)
+    outputIsGone = channel.output < 0
+    inputHasEnded = channel.input < 0
+    guard channel.input >= 0, channel.inputCanBeWaitedFor else { return }
+    inputWatch = try loop.watch(channel.input, for: inputInterest(isWanted: true)) { [weak self] found in
+      self?.inputEvent(found)
+    }
+  }
+
+  // MARK: Output
+
+  public func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+    guard !outputIsGone, !isClosed, channel.isConnected else {
+      pending.removeAll()
+      return bytes.count
+    }
+    var done = 0
+    if pending.isEmpty { done = writeNow(bytes) }
+    if outputIsGone { return bytes.count }
+    if done < bytes.count { done += pending.append(UnsafeRawBufferPointer(rebasing: bytes[done...])) }
+    if !pending.isEmpty { waitForRoom() }
+    if done < bytes.count { wasRefused = true }
+    return done
+  }
+
+  /// Writes as much as the descriptor takes at once.
+  private func writeNow(_ bytes: UnsafeRawBufferPointer) -> Int {
+    var done = 0
+    while done < bytes.count, let base = bytes.baseAddress {
+      let count = Glibc.write(channel.output, base + done, bytes.count - done)
+      if count > 0 {
+        done += count
+      } else if count < 0 && errno == EINTR {
+        continue
+      } else if count < 0 && errno == EAGAIN {
+        break
+      } else {
+        // A full disk loses this output; a reader that went away, all that follows.
+        if count < 0 && errno != ENOSPC && !channel.canReconnect { outputIsGone = true }
+        return bytes.count
+      }
+    }
+    return done
+  }
+
+  private func waitForRoom() {
+    if channel.isBidirectional {
+      inputWatch?.interest = inputInterest(isWanted: !isInputHeldBack)
+    } else if let outputWatch {
+      outputWatch.interest = .writable
+    } else {
+      outputWatch = try? loop.watch(channel.output, for: .writable) { [weak self] found in
+        self?.outputEvent(found)
+      }
+      // What cannot be waited for cannot be trusted to take anything later either.
+      if outputWatch == nil { pending.removeAll() }
+    }
+  }
+
+  private func outputEvent(_ found: EventLoop.Interest) {
+    if found.contains(.closed) && !found.contains(.writable) && !channel.canReconnect { outputIsGone = true }
+    if outputIsGone || !channel.isConnected {
+      pending.removeAll()
+    } else {
+      while !pending.isEmpty, pending.offer(writeNow) > 0 {}
+      if outputIsGone { pending.removeAll() }
+    }
+    if pending.isEmpty {
+      outputWatch?.interest = []
+      if outputIsGone {
+        outputWatch?.cancel()
+        outputWatch = nil
+      }
+    }
+    if wasRefused && !pending.isFull {
+      wasRefused = false
+      receiver?.characterPortBecameWritable()
+    }
+  }
+
+  // MARK: Input
+
+  private var isInputHeldBack: Bool { !incoming.isEmpty }
+
+  private func inputInterest(isWanted: Bool) -> EventLoop.Interest {
+    guard !channel.isEdgeTriggered else { return [.readable, .writable, .edgeTriggered] }
+    return isWanted ? .readable : []
+  }
+
+  private func inputEvent(_ found: EventLoop.Interest) {
+    if channel.isBidirectional && !found.isDisjoint(with: [.writable, .closed]) { outputEvent(found) }
+    pollInput()
+  }
+
+  /// The device took less than was offered before, and has room again.
+  public func receiverBecameReady() { if !isDelivering { pollInputSoon() } }
+
+  /// Looks for input from the loop: not within a register access of the device.
+  private func pollInputSoon() {
+    guard !isPollPosted, !isClosed, !inputHasEnded || !incoming.isEmpty else { return }
+    isPollPosted = true
+    let reference = PortReference(port: self)
+    loop.post { reference.port?.postedPoll() }
+  }
+
+  /// Carries a port to the loop, which runs posted work with the machine's lock held.
+  private final class PortReference: @unchecked Sendable {
+    // Unchecked: the port is used with the machine's lock held, here as everywhere.
+    weak var port: DescriptorPort?
+    init(port: DescriptorPort) { self.port = port }
+  }
+
+  private func postedPoll() {
+    isPollPosted = false
+    pollInput()
+  }
+
+  /// Delivers what came in, as far as the device takes it, then reads on.
+  private func pollInput() {
+    guard !isDelivering, !isClosed else { return }
+    isDelivering = true
+    defer { isDelivering = false }
+    var rounds = 0
+    repeat {
+      deliver()
+      rounds += 1
+    } while incoming.isEmpty && !inputHasEnded && !isClosed && rounds < 16 && readMore()
+    if isClosed { return }
+    if rounds == 16 && incoming.isEmpty && !inputHasEnded { pollInputSoon() }
+    inputWatch?.interest = inputInterest(isWanted: !isInputHeldBack)
+  }
+
+  private func deliver() {
+    // Without a device, what comes in is lost, as on a line to a port that is switched off.
+    guard let receiver else {
+      incoming.removeAll()
+      return
+    }
+    while !incoming.isEmpty, incoming.offer(receiver.receive) > 0 {}
+  }
+
+  /// Reads once into the empty buffer; returns false if there is nothing now.
+  private func readMore() -> Bool {
+    let count = withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 16) { buffer in
+      let count = Glibc.read(channel.input, buffer.baseAddress, buffer.count)
+      if count > 0 { accept(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])) }
+      return count
+    }
+    if count > 0 { return true }
+    if count < 0 && (errno == EAGAIN || errno == EINTR) { return false }
+    if channel.canReconnect { return false }
+    inputHasEnded = true
+    inputWatch?.cancel()
+    inputWatch = nil
+    onInputEnd?()
+    return false
+  }
+
+  private func accept(_ bytes: UnsafeMutableRawBufferPointer) {
+    guard escapes != nil else {
+      _ = incoming.append(UnsafeRawBufferPointer(bytes))
+      return
+    }
+    var kept = 0
+    for byte in bytes {
+      switch escapes?.take(byte) {
+      case .pass(let byte):
+        bytes[kept] = byte
+        kept += 1
+      case .escape(.sendBreak): receiver?.receiveBreak()
+      case .escape(let escape): escapes?.onEscape(escape)
+      case .swallow, nil: continue
+      }
+    }
+    _ = incoming.append(UnsafeRawBufferPointer(rebasing: bytes[..<kept]))
+  }
+
+  // MARK: The end
+
+  /// Writes out what can be written at once and closes the descriptors.
+  public func close() {
+    guard !isClosed else { return }
+    if !outputIsGone { _ = pending.offer(writeNow) }
+    isClosed = true
+    inputWatch?.cancel()
+    outputWatch?.cancel()
+    (inputWatch, outputWatch) = (nil, nil)
+    channel.close()
+  }
+}
