@@ -126,4 +126,49 @@ import Testing
     #expect(qemuIO(["-f", "raw", "-c", "write 0 512", path]).status != 0)
     harness.close(reader)
   }
+
+  // MARK: Block devices
+
+  /// Runs a command; returns what it printed, or nil if it failed.
+  private func shell(_ command: String) -> String? {
+    guard let pipe = popen(command + " 2>/dev/null", "r") else { return nil }
+    var output: [UInt8] = []
+    while case let byte = fgetc(pipe), byte != EOF { output.append(UInt8(truncatingIfNeeded: byte)) }
+    return pclose(pipe) == 0 ? String(decoding: output.filter { $0 != 0x0A }, as: UTF8.self) : nil
+  }
+
+  /// With sectors of 4 KiB, so that the guest's sectors are parts of the host's. Skipped where no loop device
+  /// can be made.
+  @Test(arguments: [CacheMode.writeback, .none])
+  func servesABlockDevice(cache: CacheMode) throws {
+    let harness = try BlockHarness()
+    var model = pattern(1 << 20)
+    let path = try harness.directory.file("disk", model)
+    guard let device = shell("losetup -f --show -b 4096 '\(path)'") else { return }
+    defer { _ = shell("losetup -d '\(device)'") }
+    var options = BlockOptions(cache: cache)
+    options.discard = .unmap
+    let image = try harness.open(device, options)
+    #expect(image.byteCount == 1 << 20)
+    if image.isDirect { #expect(image.engine == .native) }
+    #expect(harness.read(image, at: 512, 8192) == (.success, Array(model[512..<8704])))
+    for (offset, length) in [(512, 512), (4096, 4096), (6000, 9000), ((1 << 20) - 512, 512)] {
+      let bytes = pattern(length, seed: UInt8(truncatingIfNeeded: offset / 3))
+      #expect(harness.write(image, at: UInt64(offset), bytes) == .success)
+      model.replaceSubrange(offset..<(offset + length), with: bytes)
+    }
+    for (offset, length) in [(8192, 8192), (30000, 512)] {
+      let request = harness.request(.writeZeroes, offset: UInt64(offset), byteCount: UInt64(length))
+      #expect(harness.perform(request, on: image) == .success)
+      for index in offset..<(offset + length) { model[index] = 0 }
+    }
+    let discard = harness.request(.discard, offset: 65536, byteCount: 65536)
+    #expect(harness.perform(discard, on: image) == .success)
+    #expect(harness.flush(image) == .success)
+    let (result, bytes) = harness.read(image, at: 0, 65536)
+    #expect(result == .success && bytes == Array(model[..<65536]))
+    #expect(harness.read(image, at: 131072, 65536).1 == Array(model[131072..<196608]))
+    #expect(harness.read(image, at: (1 << 20) - 1024, 1024).1 == Array(model.suffix(1024)))
+    harness.close(image)
+  }
 }

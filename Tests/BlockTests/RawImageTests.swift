@@ -219,4 +219,127 @@ import Testing
     let final = try contents(of: path)
     #expect(final == Array(model[..<final.count]), "seed \(seed)")
   }
+
+  /// Many requests at once, each on a region of its own, some taken back.
+  @Test(arguments: [CacheMode.writeback, .none])
+  func keepsManyRequestsApart(cache: CacheMode) throws {
+    let seed = UInt64.random(in: .min ... .max)
+    var generator = SeededGenerator(seed: seed)
+    let harness = try BlockHarness()
+    let (regions, size) = (24, 8192)
+    var model = pattern(regions * size)
+    let path = try harness.directory.file("disk", model)
+    let image = try harness.open(path, BlockOptions(cache: cache))
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: regions * size, alignment: 4096)
+    defer { buffer.deallocate() }
+    let requests = (0..<regions).map { _ in BlockRequest(owner: harness) }
+    for round in 0..<30 {
+      var isWrite = [Bool](repeating: false, count: regions)
+      for index in 0..<regions {
+        isWrite[index] = Bool.random(using: &generator)
+        // Some lie across the blocks that O_DIRECT works with.
+        let shift = Int.random(in: 0..<4, using: &generator) == 0 ? 100 : 0
+        let range = (index * size + shift)..<((index + 1) * size - shift)
+        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[range])
+        if isWrite[index] { part.copyBytes(from: pattern(range.count, seed: UInt8(round * 7 & 0xFF))) }
+        harness.fill(
+          requests[index], isWrite[index] ? .write : .read, offset: UInt64(range.lowerBound), buffer: part)
+      }
+      harness.lock.withLock { for request in requests { image.submit(request) } }
+      let cancelled = Int.random(in: 0..<regions, using: &generator)
+      harness.lock.withLock { image.cancel(requests[cancelled]) }
+      if Bool.random(using: &generator) { harness.lock.withLock { image.drain() } }
+      for index in 0..<regions {
+        let result = harness.wait(for: requests[index])
+        #expect(result == .success || index == cancelled && result == .cancelled, "seed \(seed)")
+        guard result == .success else { continue }
+        let start = Int(requests[index].offset)
+        let range = start..<(start + requests[index].segmentByteCount)
+        if isWrite[index] {
+          model.replaceSubrange(range, with: buffer[range])
+        } else {
+          #expect(model[range].elementsEqual(buffer[range]), "seed \(seed), round \(round)")
+        }
+      }
+    }
+    #expect(harness.completions.count == regions * 30)
+    harness.close(image)
+    #expect(try contents(of: path) == model, "seed \(seed)")
+  }
+
+  @Test func anOwnerMayDrainFromWithinACompletion() throws {
+    final class Drainer: BlockRequestOwner {
+      var image: RawImage?
+      var completions = 0
+      func blockRequestCompleted(_ request: BlockRequest) {
+        completions += 1
+        image?.drain()
+      }
+    }
+    let harness = try BlockHarness()
+    for cache in [CacheMode.writeback, .none] {
+      let drainer = Drainer()
+      let image = try harness.open(
+        harness.directory.file("disk", pattern(64 << 10)), BlockOptions(cache: cache))
+      drainer.image = image
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 4096)
+      defer { buffer.deallocate() }
+      let requests = (0..<8).map { _ in BlockRequest(owner: drainer) }
+      for (index, request) in requests.enumerated() {
+        let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(index % 3 == 0 ? 100 : 4096)])
+        harness.fill(request, .read, offset: UInt64(index * 4096), buffer: part)
+      }
+      harness.lock.withLock { for request in requests { image.submit(request) } }
+      while harness.lock.withLock({ drainer.completions < 8 }) {
+        harness.loop.runOnce(timeoutMilliseconds: 1000)
+      }
+      #expect(requests.allSatisfy { !$0.isInFlight })
+      drainer.image = nil
+      harness.close(image)
+    }
+  }
+
+  @Test(arguments: [CacheMode.writeback, .none])
+  func allocatesNothingOnceWarm(cache: CacheMode) throws {
+    final class Counter: BlockRequestOwner {
+      var completions = 0
+      func blockRequestCompleted(_ request: BlockRequest) { completions += 1 }
+    }
+    let harness = try BlockHarness()
+    let image = try harness.open(
+      harness.directory.file("disk", pattern(64 << 10)), BlockOptions(cache: cache))
+    let counter = Counter()
+    let drive = Drive(name: "hd", kind: .disk, serial: "", medium: image)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 4096)
+    defer { buffer.deallocate() }
+    buffer.initializeMemory(as: UInt8.self, repeating: 1)
+    let request = BlockRequest(owner: counter)
+    func rounds(_ count: Int) {
+      for round in 0..<count {
+        request.operation = [BlockOperation.read, .write, .flush][round % 3]
+        let before = counter.completions
+        harness.lock.lock()
+        drive.submit(request)
+        harness.lock.unlock()
+        while counter.completions == before { harness.loop.runOnce(timeoutMilliseconds: 1000) }
+      }
+    }
+    harness.fill(request, .read, offset: 4096, buffer: buffer)
+    rounds(30)
+    let operations = [BlockOperation.read, .write, .flush]
+    let count = countingAllocations {
+      var round = 0
+      while round < 99 {
+        request.operation = operations[round % 3]
+        let before = counter.completions
+        harness.lock.lock()
+        drive.submit(request)
+        harness.lock.unlock()
+        while counter.completions == before { harness.loop.runOnce(timeoutMilliseconds: 1000) }
+        round += 1
+      }
+    }
+    #expect(count == 0, "\(count) heap allocations in 99 requests")
+    harness.close(image)
+  }
 }

@@ -66,6 +66,40 @@ import Testing
     close(screen)
   }
 
+  @Test func oneDescriptorServesBothWays() throws {
+    let harness = try PortHarness()
+    var ends: [Int32] = [-1, -1]
+    socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0, &ends)
+    let receiver = RecordingReceiver()
+    let port = try harness.lock.withLock {
+      try DescriptorPort(channel: DescriptorChannel(input: ends[0], output: ends[0]), loop: harness.loop)
+    }
+    port.receiver = receiver
+    let chunk = [UInt8](repeating: 0x55, count: 8192)
+    var sent = 0
+    while case let count = harness.write(port, chunk), sent < 4 << 20 {
+      sent += count
+      if count < chunk.count { break }
+    }
+    receiver.room = 1
+    Glibc.write(ends[1], "ab", 2)
+    #expect(harness.run { receiver.received == [0x61] })
+    var seen = 0
+    #expect(
+      harness.run {
+        seen += readAll(ends[1]).count
+        return seen == sent
+      })
+    #expect(receiver.writableCalls == 1)
+    harness.lock.withLock {
+      receiver.room = .max
+      port.receiverBecameReady()
+    }
+    #expect(harness.run { receiver.received == [0x61, 0x62] })
+    harness.lock.withLock { port.close() }
+    close(ends[1])
+  }
+
   @Test func survivesAReaderThatGoesAway() throws {
     let harness = try PortHarness()
     let (screen, output) = makePipe()

@@ -35,6 +35,9 @@ public final class RawImage: BlockDevice {
   private var underWay = 0
   private var exclusiveIsUnderWay = false
   private var waiting = WorkList()
+  /// Done, but their owners are not told yet. A list of its own, so that an owner may drain from within a
+  /// completion.
+  private var ready = WorkList()
   private var immediate = ImmediateCompletions()
   private var pageCacheCanTell = true
   private var kernelCanTell = true
@@ -209,48 +212,59 @@ public final class RawImage: BlockDevice {
 
   // MARK: Completion
 
-  /// Completes what is done.
+  /// Completes what is done: called when the bell rang.
   private func reap() {
-    completeDeferred()
-    reapKernelQueue(waits: false)
-    var completed = pool.takeCompleted()
-    while let item = completed.popFirst() { finish(item) }
+    collect(waits: false)
+    deliver()
   }
 
-  private func completeDeferred() {
-    for (request, result) in immediate.takeDeferred() { request.complete(result) }
-  }
-
-  private func reapKernelQueue(waits: Bool) {
-    kernelQueue?.reap(waits: waits) { operation, result in
-      let total = operation.request?.segmentByteCount ?? 0
-      if result == total {
-        finish(operation)
-        return
-      }
-      // The kernel would have had to wait, cannot tell whether it would, or stopped short: a worker goes on.
-      if result == -Int(EOPNOTSUPP) { kernelCanTell = false }
-      switch Int32(truncatingIfNeeded: -result) {
-      case EAGAIN, EOPNOTSUPP, EINVAL, EINTR: operation.done = 0
-      case let code where code > 0:
-        operation.code = code
-        finish(operation)
-        return
-      default: operation.done = result & ~(file.offsetAlignment - 1)
-      }
-      operation.stage = .pooled
-      pool.submit(operation)
+  /// Takes what the kernel and the workers have done.
+  /// - Parameter waits: whether to wait for at least one event; there must be something under way.
+  private func collect(waits: Bool) {
+    if let kernelQueue, kernelQueue.inFlight > 0 {
+      kernelQueue.reap(waits: waits) { kernelIsDone(with: $0, result: $1) }
+      ready.append(contentsOf: pool.takeCompleted())
+    } else {
+      ready.append(contentsOf: waits ? pool.waitForCompleted() : pool.takeCompleted())
     }
+  }
+
+  private func kernelIsDone(with operation: RawOperation, result: Int) {
+    if result == operation.request?.segmentByteCount {
+      ready.append(operation)
+      return
+    }
+    if result == -Int(EOPNOTSUPP) { kernelCanTell = false }
+    switch Int32(truncatingIfNeeded: -result) {
+    case EAGAIN, EOPNOTSUPP, EINVAL, EINTR:
+      // It would have had to wait, cannot tell whether it would, or does not like the alignment.
+      operation.done = 0
+    case let code where code > 0:
+      operation.code = code
+      ready.append(operation)
+      return
+    default:
+      // It stopped short.
+      operation.done = result & ~(file.offsetAlignment - 1)
+    }
+    operation.stage = .pooled
+    pool.submit(operation)
+  }
+
+  /// Tells the owners of what is done.
+  private func deliver() {
+    for (request, result) in immediate.takeDeferred() { request.complete(result) }
+    while let item = ready.popFirst() { finish(item) }
   }
 
   private func finish(_ item: WorkItem) {
     guard let operation = item as? RawOperation else { return }
     underWay -= 1
     if operation.isExclusive { exclusiveIsUnderWay = false }
+    startWaiting()
     let code = operation.code
     if code != 0, operation.request?.operation == .flush, !file.isDirect { lostWrites = code }
     complete(operation, code == 0 ? .success : .failed(code: code))
-    startWaiting()
   }
 
   private func complete(_ operation: RawOperation, _ result: BlockResult) {
@@ -274,30 +288,23 @@ public final class RawImage: BlockDevice {
     switch operation.stage {
     case .waiting:
       guard waiting.remove(operation) else { return }
-      complete(operation, .cancelled)
       startWaiting()
+      complete(operation, .cancelled)
     case .pooled:
       guard pool.cancel(operation) else { return }
       underWay -= 1
       if operation.isExclusive { exclusiveIsUnderWay = false }
-      complete(operation, .cancelled)
       startWaiting()
+      complete(operation, .cancelled)
     case .kernel, .idle: return
     }
   }
 
   public func drain() {
-    completeDeferred()
+    deliver()
     while inFlight > 0 {
-      var completed: WorkList
-      if let kernelQueue, kernelQueue.inFlight > 0 {
-        reapKernelQueue(waits: true)
-        completed = pool.takeCompleted()
-      } else {
-        completed = pool.waitForCompleted()
-      }
-      while let item = completed.popFirst() { finish(item) }
-      completeDeferred()
+      collect(waits: true)
+      deliver()
     }
   }
 

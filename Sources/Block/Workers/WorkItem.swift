@@ -25,6 +25,13 @@ struct WorkList {
     tail = item
   }
 
+  /// Adds the items of another list at the end, in their order.
+  mutating func append(contentsOf other: consuming WorkList) {
+    guard let first = other.head else { return }
+    if let tail { tail.next = first } else { head = first }
+    tail = other.tail
+  }
+
   /// Takes the oldest item out.
   mutating func popFirst() -> WorkItem? {
     guard let item = head else { return nil }

@@ -47,7 +47,7 @@ public final class DescriptorPort: CharacterPort {
     outputIsGone = channel.output < 0
     inputHasEnded = channel.input < 0
     guard channel.input >= 0, channel.inputCanBeWaitedFor else { return }
-    inputWatch = try loop.watch(channel.input, for: inputInterest(isWanted: true)) { [weak self] found in
+    inputWatch = try loop.watch(channel.input, for: inputInterest) { [weak self] found in
       self?.inputEvent(found)
     }
   }
@@ -90,7 +90,7 @@ public final class DescriptorPort: CharacterPort {
 
   private func waitForRoom() {
     if channel.isBidirectional {
-      inputWatch?.interest = inputInterest(isWanted: !isInputHeldBack)
+      updateInputInterest()
     } else if let outputWatch {
       outputWatch.interest = .writable
     } else {
@@ -125,12 +125,15 @@ public final class DescriptorPort: CharacterPort {
 
   // MARK: Input
 
-  private var isInputHeldBack: Bool { !incoming.isEmpty }
-
-  private func inputInterest(isWanted: Bool) -> EventLoop.Interest {
-    guard !channel.isEdgeTriggered else { return [.readable, .writable, .edgeTriggered] }
-    return isWanted ? .readable : []
+  /// What the input's descriptor is waited for; it is the output's, too, if there is but one.
+  private var inputInterest: EventLoop.Interest {
+    if channel.isEdgeTriggered { return [.readable, .writable, .edgeTriggered] }
+    var interest: EventLoop.Interest = incoming.isEmpty ? .readable : []
+    if channel.isBidirectional && !pending.isEmpty { interest.insert(.writable) }
+    return interest
   }
+
+  private func updateInputInterest() { inputWatch?.interest = inputInterest }
 
   private func inputEvent(_ found: EventLoop.Interest) {
     if channel.isBidirectional && !found.isDisjoint(with: [.writable, .closed]) { outputEvent(found) }
@@ -172,7 +175,7 @@ public final class DescriptorPort: CharacterPort {
     } while incoming.isEmpty && !inputHasEnded && !isClosed && rounds < 16 && readMore()
     if isClosed { return }
     if rounds == 16 && incoming.isEmpty && !inputHasEnded { pollInputSoon() }
-    inputWatch?.interest = inputInterest(isWanted: !isInputHeldBack)
+    updateInputInterest()
   }
 
   private func deliver() {
