@@ -72,6 +72,9 @@ final class GuestBoard: @unchecked Sendable {
   /// What the guest ended with.
   var verdict: UInt8? { verdictWindow.verdict }
 
+  /// Makes the guest's end of no account, before it is started again.
+  func forgetVerdict() { verdictWindow.verdict = nil }
+
   /// Lets all CPUs run.
   func resume() {
     lock.withLock { engine.clockStateChanged(isRunning: true) }
@@ -167,7 +170,7 @@ final class NoteWindow: AddressWindow {
 
 /// The port that ends a guest.
 final class VerdictWindow: AddressWindow {
-  private(set) var verdict: UInt8?
+  var verdict: UInt8?
   var onVerdict: () -> Void = {}
 
   init() { super.init(name: "verdict", count: 1) }

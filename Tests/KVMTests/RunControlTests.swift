@@ -134,6 +134,44 @@ struct RunControlTests {
     #expect(board.byte(0x1100) == 0)
   }
 
+  @Test func allStartAgainAfterAReset() throws {
+    let board = try GuestBoard("smp", topology: CPUTopology(sockets: 3))
+    for round in 1...3 {
+      board.ram.allBytes.initializeMemory(as: UInt8.self, repeating: 0)
+      board.ram.allBytes[0x500] = 3
+      try board.run()
+      #expect(board.byte(0x1000) == 3, "round \(round)")
+      for cpu in board.cpus { try cpu.reset() }
+      try board.engine.resetPlatform()
+      #expect(
+        try board.cpus.map { try $0.registers().activity } == [.running, .waitingForInit, .waitingForInit])
+      board.forgetVerdict()
+    }
+  }
+
+  @Test func aGuestThatShutDownStartsAgainAfterAReset() throws {
+    let board = try GuestBoard("triple-fault")
+    for _ in 0..<3 {
+      guard case .shutdown = try board.run() else {
+        Issue.record("no shutdown")
+        return
+      }
+      try board.cpus[0].reset()
+    }
+  }
+
+  @Test func aMessageReachesTheLocalAPIC() throws {
+    let board = try GuestBoard("count")
+    var state = try board.cpus[0].registers()
+    state.localAPIC[0xF] = 0x1FF  // software-enabled
+    try board.cpus[0].setRegisters(state)
+    board.engine.sendMessage(address: 0xFEE0_0000, data: 0x45)
+    // IRR, vectors 64 … 95.
+    #expect(try board.cpus[0].registers().localAPIC[0x22] == 1 << 5)
+    try board.cpus[0].reset()
+    #expect(try board.cpus[0].registers().localAPIC[0x22] == 0)
+  }
+
   @Test func aStateRunsOnInAnotherMachine() throws {
     let first = try GuestBoard("count")
     first.resume()

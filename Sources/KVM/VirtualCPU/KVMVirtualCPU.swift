@@ -138,7 +138,7 @@ final class KVMVirtualCPU: VirtualCPU, @unchecked Sendable {
 
   /// The exits that are no accesses; nil if the guest simply goes on.
   @inline(never)
-  private func handleRareExit() -> VirtualCPUExit? {
+  func handleRareExit() -> VirtualCPUExit? {
     bus.lock.lock()
     drainRing()
     bus.lock.unlock()
