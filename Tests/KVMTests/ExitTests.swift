@@ -84,13 +84,22 @@ struct ExitTests {
 
   @Test func queuedWritesComeInOrder() throws {
     let board = try GuestBoard("coalesced")
+    let ports = NoteWindow(name: "queued ports", count: 1, mayCoalesceWrites: true)
+    board.bus.ports.map(ports, at: 0x540)
+    board.engine.coalescePortWrites()
+    // When the guest's unqueued note comes, all it queued before is there.
+    var seen: (memory: Int, ports: Int)?
+    board.notes.onWrite = { seen = (board.queued.written.count, ports.written.count) }
     try board.run()
     #expect(board.verdict == 0)
-    board.engine.drainCoalescedWrites()
+    #expect(seen?.memory == 3)
+    #expect(seen?.ports == 1)
+    board.lock.withLock { board.engine.drainCoalescedWrites() }
     #expect(
       board.queued.written == [
         .init(0, 0x1111, 2), .init(2, 0x22, 1), .init(4, 0x3333_3333, 4), .init(8, 0x55, 1),
       ])
+    #expect(ports.values == [0x66])
     #expect(board.notes.values == [0x44])
   }
 }

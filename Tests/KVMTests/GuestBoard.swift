@@ -143,6 +143,8 @@ final class NoteWindow: AddressWindow {
   /// Whether accesses are kept; else they are only counted.
   var keepsNotes = true
 
+  /// Called at each write.
+  var onWrite: () -> Void = {}
   private var stopCount: UInt64 = 0
   private var stoppedCPU: (any VirtualCPU)?
 
@@ -162,6 +164,7 @@ final class NoteWindow: AddressWindow {
   }
 
   override func write(_ offset: UInt64, _ value: UInt64, _ width: AccessWidth) {
+    onWrite()
     if keepsNotes { written.append(Note(offset, value, width.count)) }
   }
 

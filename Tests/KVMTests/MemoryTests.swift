@@ -92,6 +92,28 @@ struct MemoryTests {
     #expect(board.exits.isEmpty, "\(board.exits)")
   }
 
+  @Test func othersRunOnWhileOneChangesTheMap() throws {
+    // The others wait for their start-up IPI in KVM_RUN: they are taken out and go back like the first.
+    let board = try GuestBoard("smp", topology: CPUTopology(cores: 4))
+    board.ram.allBytes[0x500] = 4
+    let shadow = MemoryRegion(
+      name: "shadow", base: GuestAddress(UInt64(0xF0000)), count: 0x10000,
+      backing: .ram(board.ram, offset: 0xF0000),
+      priority: 3, isEnabled: false)
+    board.ram.allBytes.baseAddress.map {
+      ($0 + 0xF0000).copyMemory(from: board.rom.hostAddress, byteCount: 0x10000)
+    }
+    board.lock.withLock { board.bus.memory.add(shadow) }
+    board.resume()
+    for round in 0..<400 {
+      board.lock.withLock { board.bus.memory.update(shadow, isEnabled: round % 2 == 0) }
+    }
+    try board.wait { board.verdict != nil || !board.exits.isEmpty }
+    board.pause()
+    #expect(board.exits.isEmpty, "\(board.exits)")
+    #expect(board.byte(0x1000) == 4)
+  }
+
   @Test func aRegionThatIsNotWholePagesIsReachedThroughTheBus() throws {
     let board = try GuestBoard("write-pages")
     let block = try RAMBlock(name: "odd", byteCount: 4096 * 2)

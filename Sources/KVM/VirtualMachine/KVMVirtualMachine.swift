@@ -27,11 +27,9 @@ public final class KVMVirtualMachine: Sendable {
   func setReservedPages(identityMap: UInt64, taskState: UInt64) throws(EngineError) {
     var address = identityMap
     try request(descriptor, martlet_KVM_SET_IDENTITY_MAP_ADDR, &address, "place its identity page table")
-    if ioctl(descriptor, martlet_KVM_SET_TSS_ADDR, Int32(bitPattern: UInt32(truncatingIfNeeded: taskState)))
-      < 0
-    {
-      throw EngineError(refused: "place its task state segment")
-    }
+    // An address above 2 GiB: as an integer argument it would be one with a sign.
+    let argument = UnsafeMutableRawPointer(bitPattern: UInt(taskState))
+    try request(descriptor, martlet_KVM_SET_TSS_ADDR, argument, "place its task state segment")
   }
 
   /// Makes the 8259 pair, the IOAPIC, and a local APIC for each vCPU made afterwards.
