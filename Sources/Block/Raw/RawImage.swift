@@ -9,8 +9,9 @@ import Glibc
 /// A size that is not a multiple of 512 is padded: the missing end of the last sector reads as zeroes, and a
 /// write to that sector extends the file to whole sectors, so that nothing the guest wrote is lost.
 ///
-/// Reads that the host's page cache can answer are done within ``submit(_:)``; everything else happens on
-/// worker threads or, with O_DIRECT, in the kernel, and completes on the event loop.
+/// What the host's page cache can do without waiting (reads it has the data for; writes, on XFS, btrfs and block
+/// devices) is done within ``submit(_:)``. Everything else happens on worker threads or, with O_DIRECT, in the
+/// kernel, and completes on the event loop.
 public final class RawImage: BlockDevice {
   public let byteCount: UInt64
   public let isReadOnly: Bool
@@ -39,15 +40,18 @@ public final class RawImage: BlockDevice {
   /// completion.
   private var ready = WorkList()
   private var immediate = ImmediateCompletions()
-  private var pageCacheCanTell = true
+  /// Whether the file system can read and write through the page cache without waiting, as far as known.
+  private var pageCacheReadsAtOnce = true
+  private var pageCacheWritesAtOnce: Bool
+  /// Whether the kernel can tell when a direct transfer would have to wait, as far as known.
   private var kernelCanTell = true
   /// The `errno` of a failed flush of the page cache. The kernel then forgets what it could not write, so no
   /// later flush may claim success.
   private var lostWrites: Int32?
 
   private static let maximumWorkerCount = 16
-  /// Larger reads go to a worker even if the page cache could answer them: copying takes time, too.
-  private static let immediateReadLimit = 256 << 10
+  /// Larger transfers go to a worker even if the page cache could do them: copying takes time, too.
+  private static let immediateLimit = 256 << 10
 
   /// Opens the image at `path`.
   /// - Parameter loop: where completions are delivered; its lock is the machine's.
@@ -73,6 +77,7 @@ public final class RawImage: BlockDevice {
     isReadOnly = file.isReadOnly
     canDiscard = options.discard == .unmap && !file.isReadOnly
     cache = options.cache
+    pageCacheWritesAtOnce = !options.cache.isWriteThrough
     let target = BellTarget()
     do {
       bell = try Notifier(on: loop) { target.image?.reap() }
@@ -100,13 +105,10 @@ public final class RawImage: BlockDevice {
       completeWithinSubmission(request, result)
       return
     }
-    var done = 0
-    if isImmediate(request) {
-      done = readFromPageCache(request)
-      if done == request.segmentByteCount {
-        completeWithinSubmission(request, .success)
-        return
-      }
+    let done = transferThroughPageCache(request)
+    if done > 0 && done == request.segmentByteCount {
+      completeWithinSubmission(request, .success)
+      return
     }
     let operation = Self.operation(of: request)
     operation.request = request
@@ -151,19 +153,24 @@ public final class RawImage: BlockDevice {
     return nil
   }
 
-  /// Whether the page cache may be asked at once.
-  private func isImmediate(_ request: BlockRequest) -> Bool {
-    request.operation == .read && !file.isDirect && pageCacheCanTell
-      && request.segmentByteCount <= Self.immediateReadLimit
-      && request.segmentCount <= RawOperation.maximumSegmentCount
-  }
-
-  /// Reads what is in the page cache, without waiting for the disk. Returns the number of bytes.
-  private func readFromPageCache(_ request: BlockRequest) -> Int {
-    let count = martlet_preadv2(
-      file.descriptor, request.segments.baseAddress, Int32(request.segmentCount), Int64(request.offset),
-      martlet_RWF_NOWAIT)
-    if count < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL) { pageCacheCanTell = false }
+  /// Reads what is in the page cache, or writes what it takes, without waiting for the disk.
+  /// - Returns: the number of bytes; 0 if the file system cannot promise not to wait.
+  private func transferThroughPageCache(_ request: BlockRequest) -> Int {
+    guard !file.isDirect, request.segmentByteCount <= Self.immediateLimit,
+      request.segmentCount <= RawOperation.maximumSegmentCount
+    else { return 0 }
+    let segments = request.segments.baseAddress
+    let (segmentCount, offset) = (Int32(request.segmentCount), Int64(request.offset))
+    let count: Int
+    switch request.operation {
+    case .read where pageCacheReadsAtOnce:
+      count = martlet_preadv2(file.descriptor, segments, segmentCount, offset, martlet_RWF_NOWAIT)
+      if count < 0 && errno != EAGAIN && errno != EINTR { pageCacheReadsAtOnce = false }
+    case .write where pageCacheWritesAtOnce:
+      count = martlet_pwritev2(file.descriptor, segments, segmentCount, offset, martlet_RWF_NOWAIT)
+      if count < 0 && errno != EAGAIN && errno != EINTR { pageCacheWritesAtOnce = false }
+    default: return 0
+    }
     return max(0, count)
   }
 

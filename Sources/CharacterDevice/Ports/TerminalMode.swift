@@ -19,6 +19,12 @@ enum TerminalMode {
     flag.initialize(to: false)
     return flag
   }()
+  /// The signals' actions before ours, by number.
+  nonisolated(unsafe) private static let previous = {
+    let actions = UnsafeMutablePointer<sigaction>.allocate(capacity: 65)
+    actions.initialize(repeating: sigaction(), count: 65)
+    return actions
+  }()
   /// Installs the handlers, once.
   private static let handlersInstalled: Bool = {
     atexit { TerminalMode.restore() }
@@ -26,7 +32,8 @@ enum TerminalMode {
     for number in [SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGQUIT] {
       install(number) { number in
         TerminalMode.restore()
-        signal(number, SIG_DFL)
+        // Whoever handled it before (a backtracer, or nobody) has its turn when this returns.
+        sigaction(number, TerminalMode.previous + Int(number), nil)
         raise(number)
       }
     }
@@ -81,11 +88,15 @@ enum TerminalMode {
     pthread_sigmask(SIG_SETMASK, &before, nil)
   }
 
-  /// Installs a handler where nobody else has one.
+  /// Installs a handler in front of the present one, unless the signal is ignored (SIG_IGN is the address 1).
   private static func install(_ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {
+    let before = previous + Int(number)
+    guard sigaction(number, nil, before) == 0,
+      unsafeBitCast(before.pointee.__sigaction_handler.sa_handler, to: Int.self) != 1
+    else { return }
     var action = sigaction()
-    guard sigaction(number, nil, &action) == 0, action.__sigaction_handler.sa_handler == nil else { return }
     action.__sigaction_handler.sa_handler = handler
+    action.sa_flags = SA_ONSTACK
     sigaction(number, &action, nil)
   }
 }
