@@ -114,6 +114,26 @@ struct MemoryTests {
     #expect(board.byte(0x1000) == 4)
   }
 
+  @Test func aGuestDoesNotRunOnHalfAMap() throws {
+    let board = try GuestBoard("count")
+    board.resume()
+    try board.wait { board.dword(0x1000) > 0 }
+    // Beyond any processor's physical addresses.
+    board.lock.withLock {
+      board.bus.memory.add(
+        MemoryRegion(
+          name: "far", base: GuestAddress(UInt64(1) << 63), count: 0x1000, backing: .ram(board.ram, offset: 0)
+        ))
+    }
+    try board.wait { !board.exits.isEmpty }
+    board.pause()
+    guard case .failed(let failure) = board.exits.first else {
+      Issue.record("\(board.exits)")
+      return
+    }
+    #expect(failure.reason.contains("'ram' at 0x8000000000000000"))
+  }
+
   @Test func aRegionThatIsNotWholePagesIsReachedThroughTheBus() throws {
     let board = try GuestBoard("write-pages")
     let block = try RAMBlock(name: "odd", byteCount: 4096 * 2)

@@ -49,7 +49,7 @@ public final class KVMEngine: Engine {
   private var heldTimer: PlatformState.PIT?
   private var heldClock: UInt64?
 
-  /// Makes a virtual machine and follows `bus.memory`, whose present map is put into it at once.
+  /// Makes a virtual machine that follows `bus.memory`; the map is put into KVM when the guest first runs.
   /// - Throws: An error that says what is missing and what to do about it.
   public init(
     bus: SystemBus, topology: CPUTopology, cpu: CPUModelRequest, options: Options = Options()
@@ -88,7 +88,6 @@ public final class KVMEngine: Engine {
     heldTimer = powerOnPlatform.pit
     heldClock = machine.clock().map { _ in 0 }
     bus.memory.addListener(slots)
-    if let failure = slots.failure { throw failure }
   }
 
   /// What the engine cannot do without; the rest is looked up where it is used.

@@ -65,7 +65,11 @@ final class KVMVirtualCPU: VirtualCPU, @unchecked Sendable {
   func run() -> VirtualCPUExit {
     control.enterLoop()
     defer { control.leaveLoop() }
-    if let failure = bus.lock.withLock({ slots.failure }) { return .failed(describe(failure.description)) }
+    let failure = bus.lock.withLock {
+      slots.activate()
+      return slots.failure
+    }
+    if let failure { return .failed(describe(failure.description)) }
     while true {
       let result = control.enterGuest(vcpu: descriptor, gate: gate)
       if result == 0 {

@@ -16,6 +16,10 @@ final class KVMMemorySlots: MemoryMapListener {
   private let hasCoalescing: Bool
   /// By number; nil where a slot is free.
   private var slots: [Slot?] = []
+  /// Whether the guest has run, and KVM has the map.
+  private var isActive = false
+  /// The map until then.
+  private var waiting: [FlatRange] = []
   /// What KVM refused: the guest must not run with half a memory map.
   private(set) var failure: EngineError?
 
@@ -45,6 +49,24 @@ final class KVMMemorySlots: MemoryMapListener {
   // MARK: The map
 
   func memoryMapChanged(removed: [FlatRange], added: [FlatRange]) {
+    guard isActive else {
+      waiting.removeAll { removed.contains($0) }
+      waiting += added
+      return
+    }
+    apply(removed: removed, added: added)
+  }
+
+  /// Puts the map into KVM, once: before the guest first runs. A slot costs up to some milliseconds, and a
+  /// board changes its map often while it is being built.
+  func activate() {
+    guard !isActive else { return }
+    isActive = true
+    apply(removed: [], added: waiting)
+    waiting = []
+  }
+
+  private func apply(removed: [FlatRange], added: [FlatRange]) {
     let doomed = removed.compactMap { Self.slot(for: $0) }
     let fresh = added.compactMap { Self.slot(for: $0) }
     if doomed.isEmpty || fresh.isEmpty {
