@@ -95,7 +95,7 @@ let package = Package(
     tests(of: "Block", uses: ["CHost", "EventLoop"]),
     tests(of: "CharacterDevice", uses: ["CHost", "EventLoop"]),
     tests(of: "Display"),
-    tests(of: "VNC", uses: ["Display", "EventLoop", "CHost"]),
+    tests(of: "VNC", uses: ["Display", "EventLoop", "CHost", "CVNCServer", log]),
     tests(of: "GuestMemory"),
     tests(of: "Bus"),
     tests(of: "PCI"),

@@ -1,7 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
-#include <rfb/rfb.h>
 #include <rfb/keysym.h>
+#include <rfb/rfb.h>
+#include <rfb/rfbproto.h>
+#include <rfb/rfbregion.h>
+#include <stdarg.h>
+#include <stdio.h>
 
-/* rfbInitServer is a macro, which Swift cannot import. */
-static inline void martlet_rfbInitServer(rfbScreenInfoPtr screen) { rfbInitServer(screen); }
+/* libvncserver logs through variadic function pointers, which Swift can neither call nor make. */
+typedef void (*martlet_rfbLogSink)(const char *line);
+static inline martlet_rfbLogSink *martlet_rfbLogSinkSlot(void) {
+  static martlet_rfbLogSink sink;
+  return &sink;
+}
+static inline void martlet_rfbLog(const char *format, ...) {
+  char line[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  (*martlet_rfbLogSinkSlot())(line);
+}
+static inline void martlet_rfbSetLog(martlet_rfbLogSink sink) {
+  *martlet_rfbLogSinkSlot() = sink;
+  rfbLog = martlet_rfbLog;
+  rfbErr = martlet_rfbLog;
+}

@@ -19,6 +19,10 @@ public struct KeyCode: RawRepresentable, Hashable, Sendable, Codable {
   public static let leftAlt = KeyCode(rawValue: 0x38)
   /// Right Alt, AltGr.
   public static let rightAlt = KeyCode(rawValue: 0xB8)
+  public static let leftMeta = KeyCode(rawValue: 0xDB)
+  public static let rightMeta = KeyCode(rawValue: 0xDC)
+  public static let space = KeyCode(rawValue: 0x39)
+  public static let enter = KeyCode(rawValue: 0x1C)
   public static let capsLock = KeyCode(rawValue: 0x3A)
   public static let numLock = KeyCode(rawValue: 0x45)
   public static let scrollLock = KeyCode(rawValue: 0x46)

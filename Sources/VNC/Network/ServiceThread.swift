@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import CHost
+import EventLoop
+import Glibc
+
+/// A thread of the VNC server, which takes no signals.
+final class ServiceThread: Sendable {
+  private let handle: pthread_t
+
+  /// Runs `body` on a new thread that tools show as `name`.
+  init(name: String, body: @escaping @Sendable () -> Void) throws(HostError) {
+    let start = Unmanaged.passRetained(Start(name: name, body: body))
+    var handle = pthread_t()
+    // The new thread inherits the mask.
+    var all = sigset_t()
+    var old = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_SETMASK, &all, &old)
+    let code = pthread_create(
+      &handle, nil,
+      { context in
+        guard let context else { return nil }
+        let start = Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
+        _ = martlet_setname(start.name)
+        start.body()
+        return nil
+      }, start.toOpaque())
+    pthread_sigmask(SIG_SETMASK, &old, nil)
+    guard code == 0 else {
+      start.release()
+      throw HostError("cannot create the thread \(name)", code: code)
+    }
+    self.handle = handle
+  }
+
+  /// Waits for the thread's end.
+  func join() { pthread_join(handle, nil) }
+
+  private final class Start: Sendable {
+    let name: String
+    let body: @Sendable () -> Void
+    init(name: String, body: @escaping @Sendable () -> Void) { (self.name, self.body) = (name, body) }
+  }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Display
+import EventLoop
+import Glibc
+import Logging
+
+/// Shows the guest's screen to VNC viewers and browsers, and brings their keys and pointer to the guest.
+///
+/// A thread of its own (`vnc-net`) owns all sockets; a second one (`vnc-screen`), started by the first viewer,
+/// owns libvncserver. Neither ever waits for a viewer, and the machine waits for neither.
+public final class VNCServer: @unchecked Sendable {
+  // Unchecked: `thread` and `isStopped` are guarded by `stateLock`.
+
+  /// What it was made from.
+  public let configuration: VNCConfiguration
+  /// The TCP port viewers connect to; nil for a Unix socket.
+  public let port: Int?
+  /// The TCP port of the browser console, if there is one.
+  public let webPort: Int?
+
+  private let screen: ScreenService
+  private let network: Network
+  private let password: Password
+  private let log: Logger
+  private let stateLock = MachineLock()
+  private var thread: ServiceThread?
+  private var isStopped = false
+
+  /// Opens the server's sockets; viewers are served from ``start()`` on. Called with the machine's lock held, or
+  /// before the machine runs.
+  /// - Parameters:
+  ///   - surface: the screen.
+  ///   - source: what draws it; asked to about 30 to 60 times a second while a viewer waits for changes.
+  ///   - input: where keys and pointer go.
+  ///   - loop: the machine's event loop.
+  ///   - name: the guest's name, which viewers show.
+  public init(
+    configuration: VNCConfiguration, surface: DisplaySurface, source: any DisplaySource, input: InputRouter,
+    loop: EventLoop, name: String = "Martlet", log: Logger = Logger(label: "martlet.vnc")
+  ) throws(VNCError) {
+    self.configuration = configuration
+    self.log = log
+    password = Password()
+    if let path = configuration.passwordFile {
+      let text = try Password.read(path)
+      password.set(text)
+      if text.utf8.count > Password.significantCount {
+        log.warning("VNC uses only the first \(Password.significantCount) bytes of a password")
+      }
+    }
+    do throws(HostError) {
+      screen = try ScreenService(
+        configuration: configuration, name: name, surface: surface,
+        refresh: RefreshRequest(source: source, loop: loop), input: input, password: password, log: log)
+      network = try Network(configuration: configuration, screen: screen, log: log)
+    } catch { throw .host(error) }
+
+    var listeners: [Listener] = []
+    do throws(VNCError) {
+      port = try Self.listen(configuration, network: network, listeners: &listeners)
+      webPort = try Self.listenForBrowsers(configuration, network: network, port: port, listeners: &listeners)
+    } catch {
+      for index in listeners.indices { listeners[index].close() }
+      throw error
+    }
+    surface.addListener(screen.tracker)
+  }
+
+  /// Opens the viewers' sockets.
+  /// - Returns: the TCP port.
+  private static func listen(
+    _ configuration: VNCConfiguration, network: Network, listeners: inout [Listener]
+  ) throws(VNCError) -> Int? {
+    let listener: Listener
+    switch configuration.address {
+    case .tcp(let host, let port):
+      listener = try .tcp(
+        host: host, port: port, lastPort: configuration.lastPort, isProtected: configuration.needsPassword)
+    case .unix(let path): listener = try .unix(path: path)
+    case .descriptor(let descriptor):
+      var isListening: Int32 = 0
+      var count = socklen_t(MemoryLayout<Int32>.size)
+      guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &count) == 0 else {
+        throw .host(HostError("cannot use file descriptor \(descriptor) for VNC"))
+      }
+      guard isListening != 0 else {
+        network.adopt(descriptor)
+        return nil
+      }
+      listener = .passed(descriptor)
+    }
+    listeners.append(listener)
+    do throws(HostError) { try network.add(listener, isBrowser: false) } catch { throw .host(error) }
+    return listener.port
+  }
+
+  /// Opens the browser console's sockets.
+  /// - Returns: its TCP port.
+  private static func listenForBrowsers(
+    _ configuration: VNCConfiguration, network: Network, port: Int?, listeners: inout [Listener]
+  ) throws(VNCError) -> Int? {
+    guard let web = configuration.webSocket else { return nil }
+    var host = web.host
+    if host == nil, case .tcp(let own, _) = configuration.address { host = own }
+    // QEMU's rule: display N has its WebSocket at port 5700 + N.
+    let wanted = web.port ?? (port.map { $0 >= 5900 ? $0 - 200 : 0 } ?? 0)
+    let listener = try Listener.tcp(
+      host: host, port: wanted, lastPort: nil, isProtected: configuration.needsPassword)
+    listeners.append(listener)
+    do throws(HostError) { try network.add(listener, isBrowser: true) } catch { throw .host(error) }
+    return listener.port
+  }
+
+  /// Begins to serve viewers.
+  public func start() throws(VNCError) {
+    do throws(HostError) {
+      try stateLock.withLock { () throws(HostError) in
+        guard thread == nil, !isStopped else { return }
+        thread = try ServiceThread(name: "vnc-net") { [network] in network.run() }
+      }
+    } catch { throw .host(error) }
+  }
+
+  /// Disconnects all viewers, closes the sockets, removes the Unix socket and waits for the threads. Must not be
+  /// called by them.
+  public func stop() {
+    let isFirst = stateLock.withLock {
+      defer { isStopped = true }
+      return !isStopped
+    }
+    guard isFirst else { return }
+    network.stop()
+    // Without a thread, it is run here: it closes everything and ends.
+    if let thread { thread.join() } else { network.run() }
+    screen.stop()
+  }
+
+  /// Sets the password that viewers need if the configuration says so; nil lets nobody in. Viewers that are
+  /// connected stay. Only the first eight bytes count.
+  public func setPassword(_ text: String?) { password.set(text) }
+
+  /// Where a viewer connects, in the form viewers take: "127.0.0.1:5900", or the Unix socket's path.
+  public var displayAddress: String? {
+    switch configuration.address {
+    case .tcp(let host, _): return port.map { "\(Self.shown(host)):\($0)" }
+    case .unix(let path): return path
+    case .descriptor: return nil
+    }
+  }
+
+  /// The browser console, if there is one.
+  public var url: String? {
+    guard let webPort else { return nil }
+    var host = configuration.webSocket?.host
+    if host == nil, case .tcp(let own, _) = configuration.address { host = own }
+    return "http://\(Self.shown(host)):\(webPort)\(HTTPResponse.consoleTarget)"
+  }
+
+  private static func shown(_ host: String?) -> String {
+    switch host {
+    case nil, "localhost", "0.0.0.0", "::", "*": return "127.0.0.1"
+    case let host?: return host.contains(":") ? "[\(host)]" : host
+    }
+  }
+}
