@@ -5,7 +5,7 @@ import Glibc
 /// Why an image could not be opened.
 public enum BlockError: Error, Equatable, CustomStringConvertible, Sendable {
   /// There is no such file.
-  case missing(path: String)
+  case missing(path: String, isReadOnly: Bool)
   /// It is a directory.
   case directory(path: String)
   /// It is neither a file nor a block device; `kind` says what it is.
@@ -28,8 +28,9 @@ public enum BlockError: Error, Equatable, CustomStringConvertible, Sendable {
   /// One or two sentences for a person: what happened, to what, and what to do about it.
   public var description: String {
     switch self {
-    case .missing(let path):
-      "'\(path)' does not exist; a new image is made with 'truncate -s 10G \(path)'"
+    case .missing(let path, let isReadOnly):
+      "'\(path)' does not exist"
+        + (isReadOnly ? "" : "; an empty disk of 10 GiB is made with 'truncate -s 10G \(path)'")
     case .directory(let path):
       "'\(path)' is a directory, not a disk image"
     case .notAnImage(let path, let kind):

@@ -54,6 +54,14 @@ func contents(of path: String) throws -> [UInt8] {
   }
 }
 
+/// Runs a command; returns what it printed without line ends, or nil if it failed.
+func shell(_ command: String) -> String? {
+  guard let pipe = popen(command + " 2>/dev/null", "r") else { return nil }
+  var output: [UInt8] = []
+  while case let byte = fgetc(pipe), byte != EOF { output.append(UInt8(truncatingIfNeeded: byte)) }
+  return pclose(pipe) == 0 ? String(decoding: output.filter { $0 != 0x0A }, as: UTF8.self) : nil
+}
+
 /// Bytes that differ from sector to sector.
 func pattern(_ count: Int, seed: UInt8 = 1) -> [UInt8] {
   [UInt8](unsafeUninitializedCapacity: count) { buffer, initializedCount in

@@ -139,4 +139,41 @@ import Testing
     drive.submit(request(.read))
     #expect(owner.results.last == .failed(code: ENOMEDIUM))
   }
+
+  /// A file system that is really full. Skipped where none can be mounted.
+  @Test func goesOnWhenTheHostsDiskHasRoomAgain() throws {
+    let harness = try BlockHarness()
+    let directory = harness.directory.path + "/small"
+    mkdir(directory, 0o700)
+    defer { rmdir(directory) }
+    guard shell("mount -t tmpfs -o size=64k martlet-test '\(directory)'") != nil else { return }
+    defer { _ = shell("umount '\(directory)'") }
+    let image = "\(directory)/disk"
+    let ballast = "\(directory)/ballast"
+    _ = shell("truncate -s 1M '\(image)' && dd if=/dev/zero of='\(ballast)' bs=4k count=12")
+    let medium = try harness.open(image)
+    let drive = Drive(name: "hd", kind: .disk, serial: "", medium: medium)
+    var messages: [String] = []
+    drive.onStop = { messages.append($0) }
+    let bytes = pattern(32 << 10)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 4096)
+    defer { buffer.deallocate() }
+    buffer.copyBytes(from: bytes)
+    let request = harness.request(.write, offset: 4096, buffer: buffer)
+    harness.lock.withLock { drive.submit(request) }
+    while harness.lock.withLock({ messages.isEmpty && request.isInFlight }) {
+      harness.loop.runOnce(timeoutMilliseconds: 1000)
+    }
+    #expect(request.isInFlight && drive.isStopped)
+    #expect(messages.count == 1 && messages.first?.contains(image) == true)
+    unlink(ballast)
+    harness.lock.withLock { drive.retryStopped() }
+    #expect(harness.wait(for: request) == .success)
+    #expect(harness.read(medium, at: 4096, bytes.count) == (.success, bytes))
+    // A file system without FALLOC_FL_ZERO_RANGE: zeroes are written.
+    let zeroes = harness.request(.writeZeroes, offset: 8192, byteCount: 8192)
+    #expect(harness.perform(zeroes, on: medium) == .success)
+    #expect(harness.read(medium, at: 8192, 8192).1.allSatisfy { $0 == 0 })
+    harness.close(medium)
+  }
 }

@@ -18,7 +18,8 @@ import Testing
   @Test func saysWhatIsWrong() throws {
     let harness = try BlockHarness()
     let missing = harness.directory.path + "/none"
-    #expect(try message(harness, missing).contains("'\(missing)' does not exist"))
+    #expect(try message(harness, missing).contains("'\(missing)' does not exist; an empty disk"))
+    #expect(try message(harness, missing, BlockOptions(isReadOnly: true)) == "'\(missing)' does not exist")
     #expect(try message(harness, harness.directory.path).contains("is a directory"))
     #expect(try message(harness, "/dev/null").contains("is a character device"))
     #expect(try message(harness, harness.directory.file("empty", [])).contains("is empty"))
@@ -128,14 +129,6 @@ import Testing
   }
 
   // MARK: Block devices
-
-  /// Runs a command; returns what it printed, or nil if it failed.
-  private func shell(_ command: String) -> String? {
-    guard let pipe = popen(command + " 2>/dev/null", "r") else { return nil }
-    var output: [UInt8] = []
-    while case let byte = fgetc(pipe), byte != EOF { output.append(UInt8(truncatingIfNeeded: byte)) }
-    return pclose(pipe) == 0 ? String(decoding: output.filter { $0 != 0x0A }, as: UTF8.self) : nil
-  }
 
   /// With sectors of 4 KiB, so that the guest's sectors are parts of the host's. Skipped where no loop device
   /// can be made.

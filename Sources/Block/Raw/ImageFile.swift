@@ -73,7 +73,7 @@ final class ImageFile: Sendable {
   /// The error for a path that `open` or `stat` refused with `code`.
   static func openError(_ path: String, _ code: Int32, isReadOnly: Bool) -> BlockError {
     switch code {
-    case ENOENT, ENOTDIR: .missing(path: path)
+    case ENOENT, ENOTDIR: .missing(path: path, isReadOnly: isReadOnly)
     case EISDIR: .directory(path: path)
     case EACCES, EPERM, EROFS:
       !isReadOnly && access(path, R_OK) == 0

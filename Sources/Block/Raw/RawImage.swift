@@ -9,8 +9,8 @@ import Glibc
 /// A size that is not a multiple of 512 is padded: the missing end of the last sector reads as zeroes, and a
 /// write to that sector extends the file to whole sectors, so that nothing the guest wrote is lost.
 ///
-/// What the host's page cache can do without waiting (reads it has the data for; writes, on XFS, btrfs and block
-/// devices) is done within ``submit(_:)``. Everything else happens on worker threads or, with O_DIRECT, in the
+/// What the host's page cache can do without waiting (reads it has the data for; writes where the file system can
+/// promise it, as XFS and btrfs do) is done within ``submit(_:)``. Everything else happens on worker threads or, with O_DIRECT, in the
 /// kernel, and completes on the event loop.
 public final class RawImage: BlockDevice {
   public let byteCount: UInt64
