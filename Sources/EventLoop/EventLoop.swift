@@ -63,6 +63,9 @@ public final class EventLoop: @unchecked Sendable {
     close(epoll)
   }
 
+  /// Readable when there is something to handle: for loops within loops, and for tests.
+  public var pollDescriptor: Int32 { epoll }
+
   // MARK: Work from other threads
 
   /// Has `work` called on the loop's thread with the lock held. May be called from any thread.

@@ -143,6 +143,35 @@ import Testing
     close(typing)
   }
 
+  @Test func aPipeThatEndedWhileTheDeviceIsBusyDoesNotSpin() throws {
+    let harness = try PortHarness()
+    let (input, typing) = makePipe()
+    setNonBlocking(input)
+    let receiver = RecordingReceiver()
+    receiver.room = 1
+    let port = try harness.lock.withLock {
+      try DescriptorPort(channel: DescriptorChannel(input: input), loop: harness.loop)
+    }
+    var ends = 0
+    port.onInputEnd = { ends += 1 }
+    port.receiver = receiver
+    let bytes = (0..<9000).map { UInt8(truncatingIfNeeded: $0) }
+    Glibc.write(typing, bytes, bytes.count)
+    close(typing)
+    #expect(harness.run { receiver.received.count == 1 })
+    harness.settle()
+    // Nothing is left to be reported while the device is busy.
+    var events = [epoll_event](repeating: epoll_event(), count: 4)
+    #expect(epoll_wait(harness.loop.pollDescriptor, &events, 4, 0) == 0)
+    harness.lock.withLock {
+      receiver.room = .max
+      port.receiverBecameReady()
+    }
+    #expect(harness.run { ends == 1 })
+    #expect(receiver.received == bytes)
+    harness.lock.withLock { port.close() }
+  }
+
   @Test func readsAFileThatIsAlwaysReady() throws {
     let harness = try PortHarness()
     let descriptor = martlet_memfd_create("input", UInt32(MFD_CLOEXEC))

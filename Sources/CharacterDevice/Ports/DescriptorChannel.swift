@@ -10,16 +10,13 @@ struct DescriptorChannel {
   var input: Int32 = -1
   /// Where bytes go, or -1.
   var output: Int32 = -1
-  /// Whether this is a pseudo-terminal's master, whose other side comes and goes. Its hang-up would wake the loop
-  /// again and again, so it is watched for changes only.
+  /// Whether this is a pseudo-terminal's master, whose other side comes and goes.
   var isPseudoTerminal = false
   /// Called instead of closing the descriptors.
   var onClose: (() -> Void)?
 
   /// Whether one descriptor serves both directions.
   var isBidirectional: Bool { input >= 0 && input == output }
-  /// Whether only changes are reported.
-  var isEdgeTriggered: Bool { isPseudoTerminal }
   /// Whether the other side may come back after it went.
   var canReconnect: Bool { isPseudoTerminal }
 

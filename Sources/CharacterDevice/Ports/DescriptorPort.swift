@@ -47,8 +47,15 @@ public final class DescriptorPort: CharacterPort {
     outputIsGone = channel.output < 0
     inputHasEnded = channel.input < 0
     guard channel.input >= 0, channel.inputCanBeWaitedFor else { return }
-    inputWatch = try loop.watch(channel.input, for: inputInterest) { [weak self] found in
-      self?.inputEvent(found)
+    // Changes only: the end of a pipe whose rest the device has not taken yet, and the hang-up of a
+    // pseudo-terminal, would otherwise be reported without end. So it is read until there is no more.
+    var interest: EventLoop.Interest = [.readable, .edgeTriggered]
+    if channel.isBidirectional { interest.insert(.writable) }
+    do {
+      inputWatch = try loop.watch(channel.input, for: interest) { [weak self] in self?.inputEvent($0) }
+    } catch {
+      channel.close()
+      throw error
     }
   }
 
@@ -89,9 +96,9 @@ public final class DescriptorPort: CharacterPort {
   }
 
   private func waitForRoom() {
-    if channel.isBidirectional {
-      updateInputInterest()
-    } else if let outputWatch {
+    // One descriptor for both directions is always watched.
+    if channel.isBidirectional && inputWatch != nil { return }
+    if let outputWatch {
       outputWatch.interest = .writable
     } else {
       outputWatch = try? loop.watch(channel.output, for: .writable) { [weak self] found in
@@ -124,16 +131,6 @@ public final class DescriptorPort: CharacterPort {
   }
 
   // MARK: Input
-
-  /// What the input's descriptor is waited for; it is the output's, too, if there is but one.
-  private var inputInterest: EventLoop.Interest {
-    if channel.isEdgeTriggered { return [.readable, .writable, .edgeTriggered] }
-    var interest: EventLoop.Interest = incoming.isEmpty ? .readable : []
-    if channel.isBidirectional && !pending.isEmpty { interest.insert(.writable) }
-    return interest
-  }
-
-  private func updateInputInterest() { inputWatch?.interest = inputInterest }
 
   private func inputEvent(_ found: EventLoop.Interest) {
     if channel.isBidirectional && !found.isDisjoint(with: [.writable, .closed]) { outputEvent(found) }
@@ -175,7 +172,6 @@ public final class DescriptorPort: CharacterPort {
     } while incoming.isEmpty && !inputHasEnded && !isClosed && rounds < 16 && readMore()
     if isClosed { return }
     if rounds == 16 && incoming.isEmpty && !inputHasEnded { pollInputSoon() }
-    updateInputInterest()
   }
 
   private func deliver() {
@@ -195,8 +191,8 @@ public final class DescriptorPort: CharacterPort {
       return count
     }
     if count > 0 { return true }
-    if count < 0 && (errno == EAGAIN || errno == EINTR) { return false }
-    if channel.canReconnect { return false }
+    if count < 0 && errno == EINTR { return true }
+    if count < 0 && errno == EAGAIN || channel.canReconnect { return false }
     inputHasEnded = true
     inputWatch?.cancel()
     inputWatch = nil
