@@ -128,6 +128,29 @@ import Testing
     harness.close(reader)
   }
 
+  @Test(.enabled(if: hasQEMU)) func namesTheProcessThatHoldsTheLock() throws {
+    let harness = try BlockHarness()
+    let path = try harness.directory.file("disk", pattern(4096))
+    // Keeps the image open until its input ends.
+    let pipe = try #require(popen("exec /usr/bin/qemu-io -f raw '\(path)' >/dev/null 2>&1", "w"))
+    var refusal: BlockError?
+    for _ in 0..<250 where refusal == nil {
+      do throws(BlockError) {
+        let image = try harness.lock.withLock { () throws(BlockError) in
+          try RawImage.open(path: path, options: BlockOptions(isReadOnly: true), loop: harness.loop)
+        }
+        harness.close(image)
+        usleep(20_000)
+      } catch {
+        refusal = error
+      }
+    }
+    pclose(pipe)
+    #expect(
+      refusal?.description.contains("is in use by qemu-io (process ") == true,
+      "\(String(describing: refusal))")
+  }
+
   // MARK: Block devices
 
   /// With sectors of 4 KiB, so that the guest's sectors are parts of the host's. Skipped where no loop device
