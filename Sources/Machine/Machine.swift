@@ -1,1 +1,238 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+
+import Bus
+import CPU
+import EventLoop
+import Glibc
+import GuestMemory
+import KVM
+import VNC
+
+/// A machine that cannot be made: what is missing and what to do about it.
+public struct MachineError: Error, CustomStringConvertible, Sendable {
+  /// A sentence for people.
+  public let description: String
+  /// An error with that sentence.
+  public init(_ description: String) { self.description = description }
+  /// The sentence of another error.
+  init(_ error: any Error) { description = "\(error)" }
+}
+
+/// One PC guest: the board, its CPUs on their threads, and the event loop; its run states, reset and end.
+///
+/// ``run()`` is the process's main loop. What devices ask (``SystemControl``) and what signals and viewers ask
+/// is noted under the machine's lock and acted on by the loop, when no device is in the middle of an access.
+public final class Machine: @unchecked Sendable {
+  // Unchecked: everything mutable is guarded by `lock`; the threads' own state is theirs.
+
+  let lock = MachineLock()
+  let loop: EventLoop
+  let clock: HostClock
+  let configuration: MachineConfiguration
+  let log: Log
+  private(set) var board: Board!
+  private var cpuThreads: [VirtualCPUThread] = []
+  private var signals: SignalWatcher?
+  /// What the machine is doing.
+  public private(set) var state = RunState.prelaunch
+  private var end: MachineEnd?
+
+  /// Requests that wait for the event loop.
+  private enum Request {
+    case reset(ResetCause)
+    case shutdown(ShutdownCause)
+    case pause(RunState, reason: String)
+    case initializeCPUs
+    case fail(EngineFailure)
+    case resume
+  }
+  private var requests: [Request] = []
+
+  /// Builds the machine: board, CPUs and everything that connects it to the host. Afterwards viewers can
+  /// connect; the guest starts with ``run()``.
+  public init(_ configuration: MachineConfiguration, log: Log) throws(MachineError) {
+    self.configuration = configuration
+    self.log = log
+    do {
+      loop = try EventLoop(lock: lock)
+      clock = HostClock(loop: loop)
+      let board = try lock.withLock { () throws(MachineError) in
+        try Board(configuration, clock: clock, loop: loop, log: log)
+      }
+      self.board = board
+      board.connect(control: self)
+      try lock.withLock { () throws(MachineError) in try prepare(board) }
+    } catch let error as MachineError {
+      throw error
+    } catch {
+      throw MachineError(error)
+    }
+  }
+
+  private func prepare(_ board: Board) throws(MachineError) {
+    do {
+      try traceAsConfigured(board)
+      for index in 0..<configuration.topology.count {
+        let cpu = try board.engine.makeVirtualCPU(index: index)
+        cpuThreads.append(VirtualCPUThread(cpu: cpu) { [unowned self] in cpuExited($0, $1) })
+      }
+      signals = try SignalWatcher(loop: loop, signals: [SIGINT, SIGTERM, SIGHUP, SIGCONT]) { [unowned self] signal in
+        if signal == SIGCONT { request(.resume) } else { requestShutdown(.host) }
+      }
+      board.reset()
+    } catch {
+      throw MachineError(error)
+    }
+  }
+
+  // MARK: Running
+
+  /// Runs the machine until it ends; called once, on the process's main thread.
+  public func run() -> MachineEnd {
+    for thread in cpuThreads {
+      let code = thread.start()
+      if code != 0 {
+        finish()
+        return MachineEnd(status: 1, message: "cannot start a thread: \(String(cString: strerror(code)))")
+      }
+    }
+    lock.withLock { if !configuration.startsPaused { resume() } }
+    loop.run()
+    finish()
+    return end ?? MachineEnd(status: 0)
+  }
+
+  /// Stops everything, writes out what the guest flushed and more, closes what is open.
+  private func finish() {
+    board.stopDisplay()
+    for thread in cpuThreads { thread.end() }
+    lock.withLock {
+      clock.stop()
+      board.close()
+    }
+  }
+
+  /// Lets time and the CPUs go on. The lock is held.
+  private func resume() {
+    guard end == nil, state != .running else { return }
+    state = .running
+    clock.start()
+    board.engine.clockStateChanged(isRunning: true)
+    board.run()
+    // A drive that stopped the machine tries again; it may stop it once more.
+    board.retryStoppedDrives()
+    guard state == .running, requests.isEmpty else { return }
+    for thread in cpuThreads { thread.leave() }
+  }
+
+  /// Stops the CPUs. The lock is held, and given up for as long as that takes.
+  private func parkCPUs() {
+    for thread in cpuThreads { thread.park() }
+    lock.unlock()
+    for thread in cpuThreads { thread.waitUntilParked() }
+    lock.lock()
+  }
+
+  private func pause(as newState: RunState) {
+    guard state == .running else { return }
+    parkCPUs()
+    state = newState
+    clock.stop()
+    board.engine.clockStateChanged(isRunning: false)
+    board.pause()
+    board.drainDrives()
+  }
+
+  // MARK: Requests
+
+  /// Notes a request, keeps the CPUs from going on, and wakes the loop. The lock is held.
+  private func request(_ request: Request) {
+    requests.append(request)
+    if case .resume = request {} else { for thread in cpuThreads { thread.park() } }
+    if requests.count == 1 { loop.post { [unowned self] in handleRequests() } }
+  }
+
+  /// A CPU came back with something to decide. On its thread, without the lock.
+  private func cpuExited(_ thread: VirtualCPUThread, _ exit: VirtualCPUExit) {
+    lock.withLock {
+      switch exit {
+      case .interrupted, .halted: thread.leave()
+      case .shutdown: request(.reset(.tripleFault))
+      case .systemReset: request(.reset(.guest))
+      case .systemShutdown: request(.shutdown(.guestPowerOff))
+      case .failed(let failure): request(.fail(failure))
+      }
+    }
+  }
+
+  /// Acts on what was asked, in order. On the loop, with the lock held.
+  private func handleRequests() {
+    let wasRunning = state == .running
+    while !requests.isEmpty, end == nil {
+      handle(requests[0])
+      requests.removeFirst()
+    }
+    // What was parked for a request that did not stop the machine goes on.
+    if end == nil, wasRunning, state == .running { for thread in cpuThreads { thread.leave() } }
+  }
+
+  private func handle(_ request: Request) {
+    switch request {
+    case .reset(let cause):
+      if configuration.endsOnReset && cause != .host { return stop(MachineEnd(status: 0)) }
+      reset()
+    case .initializeCPUs:
+      parkCPUs()
+      for thread in cpuThreads { attempt { () throws(EngineError) in try thread.cpu.reset() } }
+    case .pause(let newState, let reason):
+      pause(as: newState)
+      log.message("martlet: the machine is paused: \(reason); 'kill -CONT \(getpid())' lets it go on")
+    case .resume:
+      resume()
+    case .fail(let failure):
+      pause(as: .internalError)
+      stop(MachineEnd(status: 1, message: "the guest cannot go on: \(failure)"))
+    case .shutdown(.guestPowerOff):
+      if configuration.pausesOnPowerOff { return pause(as: .shutdown) }
+      stop(MachineEnd(status: 0))
+    case .shutdown(.guestExit(let status)):
+      stop(MachineEnd(status: status))
+    case .shutdown(.host):
+      stop(MachineEnd(status: 0))
+    }
+  }
+
+  private func reset() {
+    parkCPUs()
+    board.reset()
+    for thread in cpuThreads { attempt { () throws(EngineError) in try thread.cpu.reset() } }
+    attempt { () throws(EngineError) in try board.engine.resetPlatform() }
+  }
+
+  private func attempt(_ body: () throws(EngineError) -> Void) {
+    do {
+      try body()
+    } catch {
+      stop(MachineEnd(status: 1, message: "\(error)"))
+    }
+  }
+
+  private func stop(_ newEnd: MachineEnd) {
+    guard end == nil else { return }
+    end = newEnd
+    for thread in cpuThreads { thread.park() }
+    loop.stop()
+  }
+}
+
+// MARK: - What devices ask
+
+extension Machine: SystemControl {
+  public func requestReset(_ cause: ResetCause) { request(.reset(cause)) }
+  public func requestShutdown(_ cause: ShutdownCause) { request(.shutdown(cause)) }
+  public func requestPause(reason: String) { request(.pause(.ioError, reason: reason)) }
+  public func requestCPUInit() { request(.initializeCPUs) }
+
+  /// The A20 gate stays open: neither KVM nor any guest of the last thirty years can make use of it.
+  public func setA20(isEnabled: Bool) {}
+}

@@ -2,7 +2,21 @@
 
 import ArgumentParser
 
-@main
+/// The command line as a whole: one group of options a topic, and a bare disk image.
 struct Martlet: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "martlet", abstract: "Run a PC guest and show its screen in a VNC viewer or browser.",
+    usage: "martlet [options] [disk.img]")
+
+  @OptionGroup(title: "Machine") var machine: MachineOptions
+  @OptionGroup(title: "Drives") var drives: DriveOptions
+  @OptionGroup(title: "Boot") var boot: BootOptions
+  @OptionGroup(title: "Display") var display: DisplayOptions
+  @OptionGroup(title: "Serial") var characters: CharacterOptions
+  @OptionGroup(title: "Run") var run: RunOptions
+
+  @Argument(help: "A raw disk image to boot, as -hda.")
+  var image: String?
+
   mutating func run() throws {}
 }

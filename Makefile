@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# make run    installs what it needs, builds, and boots a GRUB disk that is seen in a VNC viewer or browser
+# make test   installs what it needs and runs all tests
+# make bench  compares with QEMU in one run
+# make lint   checks formatting
+# make setup  only installs what the others need
+
+SHELL := /bin/bash
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/martlet
+MARTLET := .build/release/martlet
+PYTHON := .venv/bin/python
+
+# What building and running needs.
+BUILD_PACKAGES := libvncserver-dev libpixman-1-dev libaio-dev libxkbcommon-dev libpng-dev pkg-config \
+	seabios novnc xkb-data grub-pc-bin grub-common mtools xorriso
+# What the tests need besides.
+TEST_PACKAGES := nasm acpica-tools dmidecode qemu-system-x86 qemu-utils tigervnc-viewer xvfb xdotool \
+	gvncviewer chromium x11-apps imagemagick python3-venv
+
+.PHONY: build run test unit-test system-test bench lint setup setup-build setup-test clean
+
+build: setup-build
+	swift build -c release --product martlet --static-swift-stdlib
+
+run: build
+	Fixtures/images/grub-disk.sh $(CACHE)/grub-disk.img
+	@echo "The screen: a VNC viewer on the address below, or a browser on the address with http."
+	$(MARTLET) $(CACHE)/grub-disk.img -vnc :0,to=99,websocket=on $(ARGS)
+
+test: setup-test lint unit-test system-test
+
+# Quick tests first: a module's registers before whole guests.
+unit-test:
+	swift build --build-tests
+	swift test --skip-build
+
+system-test: build
+	MARTLET=$(MARTLET) CACHE=$(CACHE) $(PYTHON) -m pytest -q Tests/System $(PYTEST_ARGS)
+
+bench: build setup-test
+	MARTLET=$(MARTLET) CACHE=$(CACHE) $(PYTHON) Fixtures/bench/run.py $(BENCH_ARGS)
+
+lint:
+	swift format lint --strict --parallel --recursive Sources Tests Package.swift
+
+setup: setup-build setup-test
+
+# Asks apt only for what is missing, so that a second run needs no network and no root.
+define install
+	@missing="$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)"; \
+	if [ -n "$$missing" ]; then \
+	  echo "Installing:" $$missing; \
+	  $(SUDO) apt-get update -q && \
+	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -qy --no-install-recommends $$missing; \
+	fi
+endef
+
+setup-build:
+	$(call install,$(BUILD_PACKAGES))
+
+setup-test: setup-build .venv/installed
+.venv/installed: Tests/System/requirements.txt
+	$(call install,$(TEST_PACKAGES))
+	python3 -m venv .venv
+	.venv/bin/pip install -q --disable-pip-version-check -r Tests/System/requirements.txt
+	touch $@
+
+clean:
+	rm -rf .build .venv

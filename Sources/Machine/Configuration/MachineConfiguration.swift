@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import CPU
+import GuestMemory
+
+/// Everything that is to be known to build a machine: what the command line says, as one value.
+public struct MachineConfiguration: Sendable {
+  /// `-name`: shown to viewers and in messages.
+  public var name: String?
+  /// `-uuid`, in its usual text form: the guest reads it in SMBIOS.
+  public var uuid: String?
+  /// `-m`: RAM in bytes.
+  public var memoryByteCount: UInt64 = 256 << 20
+  /// How the host provides the RAM.
+  public var memoryBacking = RAMBlock.Backing()
+  /// `-smp`.
+  public var topology = CPUTopology()
+  /// `-cpu`.
+  public var cpu = CPUModelRequest()
+  /// `-accel`.
+  public var accelerator = Accelerator.kvm
+  /// `-hda`, `-cdrom`, `-drive`.
+  public var drives: [DriveConfiguration] = []
+  /// `-boot`.
+  public var boot = BootConfiguration()
+  /// `-bios`, `-L`, `-kernel` …
+  public var firmware = FirmwareConfigurationOptions()
+  /// `-vga`: the card, or nil for none.
+  public var vga: VGAConfiguration? = VGAConfiguration()
+  /// `-vnc`: the part after the option, or nil for none.
+  public var vnc: String?
+  /// `-k`: the layout of viewers that send symbols instead of keys.
+  public var keyboardLayout: String?
+  /// `-serial`: the host's ends of COM1 … COM4; nil is a port that is not there.
+  public var serials: [String?] = []
+  /// `-parallel`: the host's end of LPT1.
+  public var parallel: String?
+  /// `-debugcon` and `-device isa-debugcon`.
+  public var debugConsoles: [DebugConsoleConfiguration] = []
+  /// `-device isa-debug-exit`.
+  public var debugExits: [DebugExitConfiguration] = []
+  /// `-rtc`.
+  public var rtc = RTCConfiguration()
+  /// `-S`: made, but not started.
+  public var startsPaused = false
+  /// `-no-reboot`: a reset ends the machine.
+  public var endsOnReset = false
+  /// `-no-shutdown`: a guest's power-off pauses the machine.
+  public var pausesOnPowerOff = false
+  /// `-trace`: the categories to be traced.
+  public var tracedCategories: [String] = []
+
+  /// A machine with 256 MiB, one CPU, a VGA card, and nothing to boot.
+  public init() {}
+}
+
+/// What executes the guest.
+public enum Accelerator: String, Sendable, CaseIterable {
+  /// The host's KVM.
+  case kvm
+}
+
+/// One disk or CD.
+public struct DriveConfiguration: Sendable, Equatable {
+  /// Where an IDE drive sits: channel 0 or 1, unit 0 (master) or 1 (slave). QEMU's index is channel × 2 + unit.
+  public struct Position: Sendable, Hashable {
+    public var channel: Int
+    public var unit: Int
+    /// A place on the two IDE channels.
+    public init(channel: Int, unit: Int) { (self.channel, self.unit) = (channel, unit) }
+    /// The place with QEMU's `index=`.
+    public init(index: Int) { self.init(channel: index / 2 & 1, unit: index & 1) }
+    /// QEMU's index, 0 … 3.
+    public var index: Int { channel * 2 + unit }
+  }
+  /// `media=`.
+  public enum Media: String, Sendable, CaseIterable {
+    case disk
+    case cdrom
+  }
+  /// `cache=`, as QEMU has it.
+  public enum Cache: String, Sendable, CaseIterable {
+    case writeback
+    case none
+    case writethrough
+    case directsync
+    case unsafe
+  }
+  /// `werror=` and `rerror=`.
+  public enum OnError: String, Sendable, CaseIterable {
+    case report
+    case ignore
+    case stop
+    case enospc
+  }
+
+  /// The image; nil for a CD drive without a disc.
+  public var file: String?
+  /// Where; nil for the first free place.
+  public var position: Position?
+  public var media = Media.disk
+  public var cache = Cache.writeback
+  public var isReadOnly = false
+  /// Writes go to a temporary overlay.
+  public var isSnapshot = false
+  /// The guest's discards reach the host's file.
+  public var passesDiscards = false
+  public var onWriteError = OnError.enospc
+  public var onReadError = OnError.report
+  /// The serial number the guest sees; nil for one made from the position.
+  public var serial: String?
+  /// `bootindex=`: lower numbers boot first; nil leaves it to `-boot`.
+  public var bootIndex: Int?
+
+  /// A disk with the given image.
+  public init(file: String?, media: Media = .disk) {
+    self.file = file
+    self.media = media
+    if media == .cdrom { isReadOnly = true }
+  }
+}
+
+/// `-boot`.
+public struct BootConfiguration: Sendable, Equatable {
+  /// Letters: a, b floppy; c disk; d CD; n network.
+  public var order = "cad"
+  /// The order for the first boot only.
+  public var once: String?
+  /// The boot menu is offered.
+  public var showsMenu = false
+  /// How long the menu waits, in milliseconds.
+  public var menuWaitMilliseconds: Int?
+  /// How long until a failed boot is tried again, in milliseconds; nil for never.
+  public var rebootTimeoutMilliseconds: Int?
+  /// Only the devices in the order are tried.
+  public var isStrict = false
+  /// The default order.
+  public init() {}
+}
+
+/// What the firmware is and what it is to start.
+public struct FirmwareConfigurationOptions: Sendable, Equatable {
+  /// `-bios`.
+  public var bios: String?
+  /// `-L`: searched before the usual places.
+  public var searchDirectories: [String] = []
+  /// `-kernel`: a Linux bzImage or a Multiboot image.
+  public var kernel: String?
+  /// `-initrd`.
+  public var initrd: String?
+  /// `-append`.
+  public var commandLine: String?
+  /// Nothing but the BIOS.
+  public init() {}
+}
+
+/// The VGA card.
+public struct VGAConfiguration: Sendable, Equatable {
+  /// Video memory in MiB, a power of two from 1 to 256.
+  public var memoryMegabytes = 16
+  /// The preferred mode in the EDID block.
+  public var preferredWidth = 1024
+  public var preferredHeight = 768
+  /// The option ROM; nil for the usual one.
+  public var romFile: String?
+  /// The usual card.
+  public init() {}
+}
+
+/// `isa-debugcon`.
+public struct DebugConsoleConfiguration: Sendable, Equatable {
+  /// The host's end.
+  public var port: String
+  /// The I/O port.
+  public var ioBase: UInt16 = 0xE9
+  /// What a read of the port returns.
+  public var readback: UInt8 = 0xE9
+  /// A console on port 0xE9.
+  public init(port: String) { self.port = port }
+}
+
+/// `isa-debug-exit`.
+public struct DebugExitConfiguration: Sendable, Equatable {
+  /// The I/O port.
+  public var ioBase: UInt16 = 0x501
+  /// How many ports: 1, 2 or 4.
+  public var ioSize = 2
+  /// Two ports at 0x501.
+  public init() {}
+}
+
+/// `-rtc`.
+public struct RTCConfiguration: Sendable, Equatable {
+  /// What the clock shows at the start.
+  public enum Base: Sendable, Equatable {
+    case utc
+    case localTime
+    /// Seconds since 1970.
+    case date(Int64)
+  }
+  public var base = Base.utc
+  /// Whether it stands still while the machine is paused (`clock=vm`).
+  public var followsGuestTime = false
+  /// UTC, following the host.
+  public init() {}
+}

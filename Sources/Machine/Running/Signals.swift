@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import EventLoop
+import Glibc
+
+extension Machine {
+  /// Blocks the signals the machine takes by its event loop. Called first in the process, so that every
+  /// thread inherits it.
+  public static func blockSignals() {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in [SIGINT, SIGTERM, SIGHUP, SIGCONT] { sigaddset(&set, signal) }
+    pthread_sigmask(SIG_BLOCK, &set, nil)
+    // A viewer or pipe that goes away is an error of that write, not of the process.
+    signal(SIGPIPE, SIG_IGN)
+  }
+}

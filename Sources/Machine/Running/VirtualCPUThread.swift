@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import CHost
+import CPU
+import Glibc
+
+/// The host thread that runs one virtual CPU, and how the rest of the machine stops it and lets it go on.
+///
+/// The thread is either in the engine's run loop or parked. ``park()`` asks, ``waitUntilParked()`` waits;
+/// while parked, other threads may touch the CPU's registers.
+final class VirtualCPUThread: @unchecked Sendable {
+  // Unchecked: everything mutable is guarded by `mutex`, except `cpu`, whose own rules the parking keeps.
+
+  let cpu: any VirtualCPU
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var thread = pthread_t()
+  private var isStarted = false
+  private var mayRun = false
+  private var isEnding = false
+  private var isParked = true
+  /// Called on the CPU's thread, without locks, when the CPU came back with something to decide; the thread
+  /// parks first if the answer is true.
+  private let onExit: @Sendable (VirtualCPUThread, VirtualCPUExit) -> Void
+
+  init(cpu: any VirtualCPU, onExit: @escaping @Sendable (VirtualCPUThread, VirtualCPUExit) -> Void) {
+    self.cpu = cpu
+    self.onExit = onExit
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(condition, nil)
+  }
+
+  deinit {
+    pthread_mutex_destroy(mutex)
+    pthread_cond_destroy(condition)
+    mutex.deallocate()
+    condition.deallocate()
+  }
+
+  /// Starts the thread, parked.
+  /// - Returns: 0, or the `errno` of the thread that could not be made.
+  func start() -> Int32 {
+    let context = Unmanaged.passRetained(self)
+    let code = pthread_create(
+      &thread, nil,
+      { context in
+        guard let context else { return nil }
+        Unmanaged<VirtualCPUThread>.fromOpaque(context).takeRetainedValue().body()
+        return nil
+      }, context.toOpaque())
+    if code != 0 { context.release() }
+    isStarted = code == 0
+    return code
+  }
+
+  private func body() {
+    martlet_setname("vcpu\(cpu.index)")
+    while waitForLeave() {
+      let exit = cpu.run()
+      if case .interrupted = exit { continue }
+      // Whatever it is, the CPU does not go on until the machine has decided.
+      park()
+      onExit(self, exit)
+    }
+  }
+
+  /// Parks while the CPU may not run; returns false when the thread is to end.
+  private func waitForLeave() -> Bool {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while !mayRun && !isEnding {
+      isParked = true
+      pthread_cond_broadcast(condition)
+      pthread_cond_wait(condition, mutex)
+    }
+    isParked = isEnding
+    pthread_cond_broadcast(condition)
+    return !isEnding
+  }
+
+  /// Lets the CPU run.
+  func leave() {
+    pthread_mutex_lock(mutex)
+    mayRun = true
+    isParked = false
+    pthread_cond_broadcast(condition)
+    pthread_mutex_unlock(mutex)
+  }
+
+  /// Asks the CPU to park; it executes no further instruction after the one under way.
+  func park() {
+    pthread_mutex_lock(mutex)
+    mayRun = false
+    pthread_mutex_unlock(mutex)
+    cpu.kick()
+  }
+
+  /// Waits until the CPU is parked. The machine's lock must not be held: the CPU may need it to finish an
+  /// access.
+  func waitUntilParked() {
+    pthread_mutex_lock(mutex)
+    while isStarted && !isParked { pthread_cond_wait(condition, mutex) }
+    pthread_mutex_unlock(mutex)
+  }
+
+  /// Ends the thread and waits for it. The machine's lock must not be held.
+  func end() {
+    guard isStarted else { return }
+    pthread_mutex_lock(mutex)
+    isEnding = true
+    mayRun = false
+    pthread_cond_broadcast(condition)
+    pthread_mutex_unlock(mutex)
+    cpu.kick()
+    pthread_join(thread, nil)
+    isStarted = false
+  }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Machine
+import OptionSyntax
+
+/// Turns the options as given into the machine that is meant, or says what is wrong with them.
+struct ConfigurationBuilder {
+  var options: Martlet
+  var configuration = MachineConfiguration()
+  var globals = GlobalProperties()
+  /// `-chardev` by id.
+  var namedPorts: [String: String] = [:]
+
+  /// A builder for the options as parsed.
+  init(_ options: Martlet) { self.options = options }
+
+  /// The machine.
+  mutating func build() throws(OptionError) -> MachineConfiguration {
+    globals = try GlobalProperties(options.machine.global)
+    try configureMachine()
+    try configureClock()
+    try configureBoot()
+    try configureDrives()
+    try configureCharacters()
+    try configureDevices()
+    try configureDisplay()
+    configureRun()
+    return configuration
+  }
+
+  private mutating func configureRun() {
+    configuration.startsPaused = options.run.startPaused
+    configuration.endsOnReset = options.run.noReboot
+    configuration.pausesOnPowerOff = options.run.noShutdown
+    configuration.tracedCategories = options.run.trace
+  }
+}

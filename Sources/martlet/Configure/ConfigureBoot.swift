@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Machine
+import OptionSyntax
+
+extension ConfigurationBuilder {
+  /// `-boot -bios -L -kernel -initrd -append`.
+  mutating func configureBoot() throws(OptionError) {
+    let boot = options.boot
+    configuration.firmware.bios = boot.bios
+    configuration.firmware.searchDirectories = boot.directories
+    configuration.firmware.kernel = boot.kernel
+    configuration.firmware.initrd = boot.initrd
+    configuration.firmware.commandLine = boot.append
+    if boot.kernel == nil, let option = boot.initrd != nil ? "-initrd" : boot.append != nil ? "-append" : nil {
+      throw OptionError("\(option) belongs to a kernel: give -kernel too")
+    }
+    guard let text = boot.boot else { return }
+    var list = try PropertyList(text, option: "-boot", implied: "order")
+    if let order = list.take("order") { configuration.boot.order = try checkedOrder(order) }
+    if let once = list.take("once") { configuration.boot.once = try checkedOrder(once) }
+    configuration.boot.showsMenu = try list.takeFlag("menu") ?? false
+    configuration.boot.menuWaitMilliseconds = try list.takeInteger("splash-time", in: 0...65535)
+    configuration.boot.rebootTimeoutMilliseconds = try list.takeInteger("reboot-timeout", in: -1...65535)
+      .flatMap { $0 < 0 ? nil : $0 }
+    configuration.boot.isStrict = try list.takeFlag("strict") ?? false
+    try list.finish()
+  }
+
+  private func checkedOrder(_ order: String) throws(OptionError) -> String {
+    for letter in order where !"abcdn".contains(letter) {
+      throw OptionError("-boot: '\(letter)' in '\(order)' must be one of a, b (floppy), c (disk), d (CD), n (network)")
+    }
+    guard Set(order).count == order.count else {
+      throw OptionError("-boot: '\(order)' names a device twice")
+    }
+    return order
+  }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Machine
+import OptionSyntax
+
+extension ConfigurationBuilder {
+  private typealias Position = DriveConfiguration.Position
+  private enum Interface: String, CaseIterable { case ide }
+  private enum Discard: String, CaseIterable { case ignore, off, unmap, on }
+
+  /// A bare image, `-hda` … `-hdd`, `-cdrom`, `-drive`, `-snapshot`.
+  mutating func configureDrives() throws(OptionError) {
+    let given = options.drives
+    var drives: [(option: String, drive: DriveConfiguration)] = []
+    func add(_ option: String, _ file: String?, index: Int, media: DriveConfiguration.Media = .disk) {
+      guard let file else { return }
+      var drive = DriveConfiguration(file: file, media: media)
+      drive.position = Position(index: index)
+      drives.append((option, drive))
+    }
+    if let image = options.image {
+      if given.hda != nil { throw OptionError("'\(image)' and -hda \(given.hda ?? "") both want to be the first disk") }
+      add("the image", image, index: 0)
+    }
+    add("-hda", given.hda, index: 0)
+    add("-hdb", given.hdb, index: 1)
+    add("-hdc", given.hdc, index: 2)
+    add("-hdd", given.hdd, index: 3)
+    add("-cdrom", given.cdrom, index: 2, media: .cdrom)
+    for text in given.drive { drives.append(("-drive", try drive(text))) }
+    if given.snapshot {
+      for index in drives.indices where drives[index].drive.media == .disk { drives[index].drive.isSnapshot = true }
+    }
+    configuration.drives = try placed(drives)
+  }
+
+  private func drive(_ text: String) throws(OptionError) -> DriveConfiguration {
+    var list = try PropertyList(text, option: "-drive", implied: "file")
+    var drive = DriveConfiguration(file: list.take("file"))
+    drive.media = try list.takeChoice("media") ?? .disk
+    _ = try list.takeChoice("if", of: Interface.self)
+    if let index = try list.takeInteger("index", in: 0...3) { drive.position = Position(index: index) }
+    let bus = try list.takeInteger("bus", in: 0...1)
+    let unit = try list.takeInteger("unit", in: 0...1)
+    if bus != nil || unit != nil {
+      guard drive.position == nil else { throw OptionError("-drive: give index= or bus= and unit=, not both") }
+      drive.position = Position(channel: bus ?? 0, unit: unit ?? 0)
+    }
+    if let format = list.take("format"), format != "raw" {
+      throw OptionError(
+        "-drive: format=\(format) is not supported, only raw; 'qemu-img convert -O raw' makes such an image")
+    }
+    drive.cache = try list.takeChoice("cache") ?? .writeback
+    drive.isReadOnly = try list.takeFlag("readonly") ?? list.takeFlag("read-only") ?? (drive.media == .cdrom)
+    drive.isSnapshot = try list.takeFlag("snapshot") ?? false
+    if let discard = try list.takeChoice("discard", of: Discard.self) {
+      drive.passesDiscards = discard == .unmap || discard == .on
+    }
+    drive.onWriteError = try list.takeChoice("werror") ?? .enospc
+    drive.onReadError = try list.takeChoice("rerror") ?? .report
+    guard drive.onReadError != .enospc else { throw OptionError("-drive: rerror=enospc makes no sense for reads") }
+    drive.serial = list.take("serial")
+    if let serial = drive.serial, serial.utf8.count > 20 || !serial.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {
+      throw OptionError("-drive: serial=\(serial) must be at most 20 printable characters")
+    }
+    drive.bootIndex = try list.takeInteger("bootindex", in: 0...65535)
+    for accepted in ["id", "aio"] { _ = list.take(accepted) }
+    try list.finish()
+    if drive.file == nil, drive.media == .disk { throw OptionError("-drive: a disk needs file=") }
+    return drive
+  }
+
+  /// Gives drives without a place the first free one, and refuses two in one place.
+  private func placed(
+    _ drives: [(option: String, drive: DriveConfiguration)]
+  ) throws(OptionError) -> [DriveConfiguration] {
+    var taken: [Int: String] = [:]
+    for (option, drive) in drives {
+      guard let index = drive.position?.index else { continue }
+      if let other = taken[index] {
+        throw OptionError(
+          "\(option) and \(other) both want IDE channel \(index / 2) unit \(index & 1); give one index= 0 … 3")
+      }
+      taken[index] = option
+    }
+    var result: [DriveConfiguration] = []
+    for (option, drive) in drives {
+      var drive = drive
+      if drive.position == nil {
+        // A CD without a place goes where -cdrom would put it, as QEMU's users expect of a first CD.
+        let order = drive.media == .cdrom ? [2, 3, 1, 0] : [0, 1, 2, 3]
+        guard let index = order.first(where: { taken[$0] == nil }) else {
+          throw OptionError("\(option): there is room for four IDE drives only")
+        }
+        taken[index] = option
+        drive.position = Position(index: index)
+      }
+      result.append(drive)
+    }
+    return result.sorted { ($0.position?.index ?? 0) < ($1.position?.index ?? 0) }
+  }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import ArgumentParser
+import Glibc
+import Machine
+import OptionSyntax
+
+/// The process: arguments in, exit status out. 0: a clean end; 1: the request could not be met; 2: wrong
+/// usage.
+@main
+enum Main {
+  static let version = "0.1.0"
+
+  static func main() {
+    // Host threads are made with these blocked; the event loop takes them one by one.
+    Machine.blockSignals()
+    exit(run(Array(CommandLine.arguments.dropFirst())))
+  }
+
+  private static func run(_ arguments: [String]) -> Int32 {
+    do {
+      if let answer = try answer(to: arguments) {
+        print(answer, terminator: "")
+        return 0
+      }
+      var builder = ConfigurationBuilder(try parse(arguments))
+      let configuration = try builder.build()
+      if builder.options.run.printConfig {
+        print(configuration.description, terminator: "")
+        return 0
+      }
+      return launch(configuration, log: try Log(file: builder.options.run.logFile))
+    } catch {
+      Log.standardError("martlet: \(error)\n")
+      return 2
+    }
+  }
+
+  private static func launch(_ configuration: MachineConfiguration, log: Log) -> Int32 {
+    do {
+      let machine = try Machine(configuration, log: log)
+      let end = machine.run()
+      if let message = end.message { log.message("martlet: \(message)") }
+      return end.status
+    } catch {
+      Log.standardError("martlet: \(error)\n")
+      return 1
+    }
+  }
+
+  /// The answer to options that ask rather than start something.
+  private static func answer(to arguments: [String]) throws(OptionError) -> String? {
+    for (index, argument) in arguments.enumerated() {
+      let next = index + 1 < arguments.count ? arguments[index + 1] : nil
+      let name = argument.hasPrefix("--") ? String(argument.dropFirst()) : argument
+      switch (name, next) {
+      case ("-help", _), ("-h", _), ("-?", _): return try Help.message(topic: next)
+      case ("-version", _): return "Martlet \(version)\n"
+      case ("-device", "help"), ("-device", "?"): return DeviceCatalog.help
+      case ("-M", "help"), ("-machine", "help"): return "pc  i440FX and PIIX3 (default)\n"
+      case ("-accel", "help"): return "kvm\n"
+      case ("-vga", "help"): return "std   VGA with Bochs VBE (default)\nnone\n"
+      case ("-cpu", "help"): return Machine.cpuHelp
+      case ("-trace", "help"), ("-d", "help"): return Machine.traceHelp
+      default: continue
+      }
+    }
+    return nil
+  }
+
+  private static func parse(_ arguments: [String]) throws(OptionError) -> Martlet {
+    do {
+      return try Martlet.parse(arguments)
+    } catch {
+      let text = Martlet.message(for: error)
+      throw OptionError(
+        "\(text.split(separator: "\n").first.map(String.init) ?? text); '-help' lists the options")
+    }
+  }
+}

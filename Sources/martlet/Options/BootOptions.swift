@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import ArgumentParser
+
+/// The firmware and what it boots.
+struct BootOptions: ParsableArguments {
+  static let topic = "boot"
+
+  @Option(
+    name: option("boot"),
+    help: ArgumentHelp(
+      "Boot order (c disk, d CD, n network, a floppy) and menu.",
+      valueName: "order[,once=,menu=on,splash-time=ms,reboot-timeout=ms,strict=on]"))
+  var boot: String?
+  @Option(name: option("bios"), help: ArgumentHelp("BIOS image instead of SeaBIOS.", valueName: "file"))
+  var bios: String?
+  @Option(
+    name: option("L"),
+    help: ArgumentHelp("Look for firmware here before the usual places.", valueName: "dir"))
+  var directories: [String] = []
+  @Option(
+    name: option("kernel"),
+    help: ArgumentHelp("Start this Linux bzImage or Multiboot kernel.", valueName: "file"))
+  var kernel: String?
+  @Option(
+    name: option("initrd"),
+    help: ArgumentHelp("Initial RAM disk, or Multiboot modules 'file args,file args'.", valueName: "file"))
+  var initrd: String?
+  @Option(name: option("append"), help: ArgumentHelp("The kernel's command line.", valueName: "text"))
+  var append: String?
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import ArgumentParser
+
+/// Disks and CDs.
+struct DriveOptions: ParsableArguments {
+  static let topic = "drives"
+
+  @Option(name: option("hda"), help: ArgumentHelp("Disk image on IDE 0 master.", valueName: "file"))
+  var hda: String?
+  @Option(name: option("hdb"), help: ArgumentHelp("Disk image on IDE 0 slave.", valueName: "file"))
+  var hdb: String?
+  @Option(name: option("hdc"), help: ArgumentHelp("Disk image on IDE 1 master.", valueName: "file"))
+  var hdc: String?
+  @Option(name: option("hdd"), help: ArgumentHelp("Disk image on IDE 1 slave.", valueName: "file"))
+  var hdd: String?
+  @Option(
+    name: option("cdrom"), help: ArgumentHelp("CD image on IDE 1 master.", valueName: "file"))
+  var cdrom: String?
+  @Option(
+    name: option("drive"),
+    help: ArgumentHelp(
+      """
+      A drive: file=,if=ide,index=,media=disk|cdrom,format=raw,cache=writeback|none|writethrough|\
+      directsync|unsafe,readonly=,snapshot=,discard=ignore|unmap,serial=,werror=,rerror=\
+      report|ignore|stop|enospc.
+      """, valueName: "file=f[,…]"))
+  var drive: [String] = []
+  @Flag(
+    name: option("snapshot"), help: "Leave all images as they are: writes go to temporary files.")
+  var snapshot = false
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import ArgumentParser
+
+/// A single-dash long option, also understood with two dashes, as QEMU does.
+func option(_ name: String) -> NameSpecification {
+  name.count == 1
+    ? .customShort(Character(name)) : [.customLong(name, withSingleDash: true), .customLong(name)]
+}
+
+/// The machine, its processors and memory.
+struct MachineOptions: ParsableArguments {
+  static let topic = "machine"
+
+  @Option(
+    name: option("m"),
+    help: ArgumentHelp("RAM: a number of MiB, or with a suffix (256M, 4G).", valueName: "[size=]size"))
+  var m: String?
+  @Option(
+    name: option("smp"),
+    help: ArgumentHelp("Virtual CPUs and how they are arranged.", valueName: "n[,sockets=,cores=,threads=]"))
+  var smp: String?
+  @Option(
+    name: option("cpu"),
+    help: ArgumentHelp(
+      "CPU model and features, e.g. host,-avx or qemu64,+ssse3; 'help' lists them.",
+      valueName: "model[,+feat][,-feat]"))
+  var cpu: String?
+  @Option(
+    name: option("accel"), help: ArgumentHelp("What executes the guest: kvm.", valueName: "name"))
+  var accel: String?
+  @Option(
+    name: [.customShort("M"), .customLong("machine", withSingleDash: true), .customLong("machine")],
+    help: ArgumentHelp("Machine type: pc (i440FX and PIIX3).", valueName: "type[,accel=]"))
+  var machine: String?
+  @Flag(name: option("enable-kvm"), help: "Same as -accel kvm.")
+  var enableKVM = false
+  @Option(
+    name: option("mem-path"), help: ArgumentHelp("Use huge pages: /dev/hugepages.", valueName: "path"))
+  var memPath: String?
+  @Flag(name: option("mem-prealloc"), help: "Obtain all of the guest's memory at the start.")
+  var memPrealloc = false
+  @Flag(name: option("mem-shared"), help: "Keep the RAM in a memfd that other processes can map.")
+  var memShared = false
+  @Option(name: option("name"), help: ArgumentHelp("Name of the guest, for viewers.", valueName: "name"))
+  var name: String?
+  @Option(
+    name: option("uuid"), help: ArgumentHelp("UUID the guest sees in SMBIOS.", valueName: "uuid"))
+  var uuid: String?
+  @Option(
+    name: option("rtc"),
+    help: ArgumentHelp(
+      "Real-time clock: base=utc, localtime or a date; clock=host or vm.", valueName: "base=,clock="))
+  var rtc: String?
+  @Option(
+    name: option("device"),
+    help: ArgumentHelp("Add a device; '-device help' lists them.", valueName: "driver[,prop=value]"))
+  var device: [String] = []
+  @Option(
+    name: option("global"),
+    help: ArgumentHelp("Set a property of every device of a driver.", valueName: "driver.prop=value"))
+  var global: [String] = []
+  @Option(
+    name: option("net"), help: ArgumentHelp("Network: only 'none' so far.", valueName: "none"))
+  var net: [String] = []
+  @Option(
+    name: option("nic"), help: ArgumentHelp("Network: only 'none' so far.", valueName: "none"))
+  var nic: [String] = []
+  @Flag(name: option("nodefaults"), help: "Leave out the devices that are there without being asked for.")
+  var noDefaults = false
+  @Flag(name: option("no-user-config"), help: "Accepted for QEMU's sake: there is no such file.")
+  var noUserConfig = false
+}
