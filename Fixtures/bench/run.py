@@ -115,14 +115,7 @@ def memory(peer, directory):
 
 
 def seabios(peer, directory):
-    path = os.path.join(directory, "end.bin")
-    if not os.path.exists(path):
-        subprocess.run(
-            ["nasm", "-f", "bin", "-o", path, "/dev/stdin"], check=True,
-            input=b"bits 16\nmov dx, 0x501\nmov al, 0\nout dx, al\nhlt\ntimes 510-($-$$) db 0\ndw 0xAA55\n",
-        )
-        os.truncate(path, 1 << 20)
-    seconds, _ = peer.run(*drive(path))
+    seconds, _ = peer.run(*drive(assemble(directory, "end", size=1 << 20)))
     return {"SeaBIOS to the boot sector (ms)": seconds * 1e3}
 
 
