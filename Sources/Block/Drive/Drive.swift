@@ -3,7 +3,7 @@
 import Glibc
 
 /// What happens when the host cannot do what the guest asked (`werror=`, `rerror=`).
-public enum ErrorPolicy: String, Sendable, Codable {
+public enum ErrorPolicy: String, Sendable, Codable, CaseIterable {
   /// The guest sees a device error.
   case report
   /// The guest sees success.
@@ -28,7 +28,7 @@ public protocol DriveMediumObserver: AnyObject {
 /// Called with the machine's lock held.
 public final class Drive: BlockRequestOwner {
   /// Whether the drive is a disk or a CD-ROM.
-  public enum Kind: String, Sendable, Codable {
+  public enum Kind: String, Sendable, Codable, CaseIterable {
     case disk
     case cdrom
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import Block
 import CPU
 import GuestMemory
 
@@ -73,50 +74,29 @@ public struct DriveConfiguration: Sendable, Equatable {
     /// QEMU's index, 0 … 3.
     public var index: Int { channel * 2 + unit }
   }
-  /// `media=`.
-  public enum Media: String, Sendable, CaseIterable {
-    case disk
-    case cdrom
-  }
-  /// `cache=`, as QEMU has it.
-  public enum Cache: String, Sendable, CaseIterable {
-    case writeback
-    case none
-    case writethrough
-    case directsync
-    case unsafe
-  }
-  /// `werror=` and `rerror=`.
-  public enum OnError: String, Sendable, CaseIterable {
-    case report
-    case ignore
-    case stop
-    case enospc
-  }
-
   /// The image; nil for a CD drive without a disc.
   public var file: String?
   /// Where; nil for the first free place.
   public var position: Position?
-  public var media = Media.disk
-  public var cache = Cache.writeback
-  public var isReadOnly = false
+  public var media = Drive.Kind.disk
+  /// How the image is opened: `cache=`, `aio=`, `discard=`, `readonly=`.
+  public var image = BlockOptions()
   /// Writes go to a temporary overlay.
   public var isSnapshot = false
-  /// The guest's discards reach the host's file.
-  public var passesDiscards = false
-  public var onWriteError = OnError.enospc
-  public var onReadError = OnError.report
+  /// `werror=`.
+  public var writeErrorPolicy = ErrorPolicy.enospc
+  /// `rerror=`.
+  public var readErrorPolicy = ErrorPolicy.report
   /// The serial number the guest sees; nil for one made from the position.
   public var serial: String?
   /// `bootindex=`: lower numbers boot first; nil leaves it to `-boot`.
   public var bootIndex: Int?
 
   /// A disk with the given image.
-  public init(file: String?, media: Media = .disk) {
+  public init(file: String?, media: Drive.Kind = .disk) {
     self.file = file
     self.media = media
-    if media == .cdrom { isReadOnly = true }
+    image.isReadOnly = media == .cdrom
   }
 }
 

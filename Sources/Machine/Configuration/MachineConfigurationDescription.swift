@@ -78,8 +78,8 @@ extension MachineConfiguration: CustomStringConvertible {
 extension DriveConfiguration {
   fileprivate var text: String {
     var parts = ["\(media.rawValue) \(file ?? "(no disc)")"]
-    if media == .disk { parts.append("cache=\(cache.rawValue)") }
-    if isReadOnly { parts.append("read-only") }
+    if media == .disk { parts.append("cache=\(image.cache.rawValue)") }
+    if image.isReadOnly { parts.append("read-only") }
     if isSnapshot { parts.append("snapshot") }
     if let serial { parts.append("serial=\(serial)") }
     return parts.joined(separator: ", ")

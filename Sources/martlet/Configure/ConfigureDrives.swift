@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import Block
 import Machine
 import OptionSyntax
 
 extension ConfigurationBuilder {
   private typealias Position = DriveConfiguration.Position
   private enum Interface: String, CaseIterable { case ide }
+  /// QEMU also understands off and on.
   private enum Discard: String, CaseIterable { case ignore, off, unmap, on }
 
   /// A bare image, `-hda` … `-hdd`, `-cdrom`, `-drive`, `-snapshot`.
   mutating func configureDrives() throws(OptionError) {
     let given = options.drives
     var drives: [(option: String, drive: DriveConfiguration)] = []
-    func add(_ option: String, _ file: String?, index: Int, media: DriveConfiguration.Media = .disk) {
+    func add(_ option: String, _ file: String?, index: Int, media: Drive.Kind = .disk) {
       guard let file else { return }
       var drive = DriveConfiguration(file: file, media: media)
       drive.position = Position(index: index)
@@ -46,25 +48,28 @@ extension ConfigurationBuilder {
       guard drive.position == nil else { throw OptionError("-drive: give index= or bus= and unit=, not both") }
       drive.position = Position(channel: bus ?? 0, unit: unit ?? 0)
     }
-    if let format = list.take("format"), format != "raw" {
+    let format = list.take("format")
+    drive.image.isFormatGiven = format != nil
+    if let format, format != "raw" {
       throw OptionError(
         "-drive: format=\(format) is not supported, only raw; 'qemu-img convert -O raw' makes such an image")
     }
-    drive.cache = try list.takeChoice("cache") ?? .writeback
-    drive.isReadOnly = try list.takeFlag("readonly") ?? list.takeFlag("read-only") ?? (drive.media == .cdrom)
+    drive.image.cache = try list.takeChoice("cache") ?? .writeback
+    drive.image.isReadOnly = try list.takeFlag("readonly") ?? list.takeFlag("read-only") ?? (drive.media == .cdrom)
     drive.isSnapshot = try list.takeFlag("snapshot") ?? false
     if let discard = try list.takeChoice("discard", of: Discard.self) {
-      drive.passesDiscards = discard == .unmap || discard == .on
+      drive.image.discard = discard == .unmap || discard == .on ? .unmap : .ignore
     }
-    drive.onWriteError = try list.takeChoice("werror") ?? .enospc
-    drive.onReadError = try list.takeChoice("rerror") ?? .report
-    guard drive.onReadError != .enospc else { throw OptionError("-drive: rerror=enospc makes no sense for reads") }
+    drive.writeErrorPolicy = try list.takeChoice("werror") ?? .enospc
+    drive.readErrorPolicy = try list.takeChoice("rerror") ?? .report
+    guard drive.readErrorPolicy != .enospc else { throw OptionError("-drive: rerror=enospc makes no sense for reads") }
     drive.serial = list.take("serial")
     if let serial = drive.serial, serial.utf8.count > 20 || !serial.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {
       throw OptionError("-drive: serial=\(serial) must be at most 20 printable characters")
     }
     drive.bootIndex = try list.takeInteger("bootindex", in: 0...65535)
-    for accepted in ["id", "aio"] { _ = list.take(accepted) }
+    drive.image.aio = try list.takeChoice("aio")
+    _ = list.take("id")
     try list.finish()
     if drive.file == nil, drive.media == .disk { throw OptionError("-drive: a disk needs file=") }
     return drive
