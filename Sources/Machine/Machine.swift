@@ -76,7 +76,8 @@ public final class Machine: @unchecked Sendable {
         let cpu = try board.engine.makeVirtualCPU(index: index)
         cpuThreads.append(VirtualCPUThread(cpu: cpu) { [unowned self] in cpuExited($0, $1) })
       }
-      signals = try SignalWatcher(loop: loop, signals: [SIGINT, SIGTERM, SIGHUP, SIGCONT]) { [unowned self] signal in
+      signals = try SignalWatcher(loop: loop, signals: [SIGINT, SIGTERM, SIGHUP, SIGCONT]) {
+        [unowned self] signal in
         if signal == SIGCONT { request(.resume) } else { requestShutdown(.host) }
       }
       board.reset()

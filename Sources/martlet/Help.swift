@@ -11,11 +11,13 @@ enum Help {
     static var configuration: CommandConfiguration { CommandConfiguration(commandName: "martlet") }
   }
 
-  private static let topics: [(name: String, about: String, text: () -> String)] = [
+  private static let topics: [(name: String, about: String, text: @Sendable () -> String)] = [
     (MachineOptions.topic, "processors, memory, devices, clock", { text(of: MachineOptions.self) }),
     (DriveOptions.topic, "disks and CDs", { text(of: DriveOptions.self) }),
     (BootOptions.topic, "boot order, firmware, kernels started directly", { text(of: BootOptions.self) }),
-    (DisplayOptions.topic, "graphics card, VNC, browser console, keyboard", { text(of: DisplayOptions.self) }),
+    (
+      DisplayOptions.topic, "graphics card, VNC, browser console, keyboard", { text(of: DisplayOptions.self) }
+    ),
     (CharacterOptions.topic, "serial and parallel ports, debug console", { text(of: CharacterOptions.self) }),
     (RunOptions.topic, "starting, ending, logging, tracing", { text(of: RunOptions.self) }),
   ]
@@ -24,8 +26,32 @@ enum Help {
     let message = Topic<Options>.helpMessage(columns: 100)
     guard let start = message.firstRange(of: "OPTIONS:") else { return message }
     return message[start.lowerBound...].split(separator: "\n", omittingEmptySubsequences: false).filter {
-      !$0.contains("-h, --help") && !$0.contains("--version ")
-    }.joined(separator: "\n")
+      !$0.contains("-h, --help")
+    }.map { withoutDoubleDashes(String($0)) }.joined(separator: "\n")
+  }
+
+  /// "-hda, --hda <file>" as "-hda <file>": that two dashes also do is said once, in the overview.
+  private static func withoutDoubleDashes(_ line: String) -> String {
+    guard line.hasPrefix("  -") else { return line }
+    let text = line.dropFirst(2)
+    let labelEnd = text.firstRange(of: "  ")?.lowerBound ?? text.endIndex
+    let label = text[..<labelEnd]
+    let about = text[labelEnd...].drop { $0 == " " }
+    let value = label.firstIndex(of: "<").map { " \(label[$0...])" } ?? ""
+    let names = label.prefix { $0 != "<" }.split(whereSeparator: { $0 == "," || $0 == " " })
+    let single = names.filter { !$0.hasPrefix("--") }
+    let short = "  \((single.isEmpty ? names : single).joined(separator: ", "))\(value)"
+    guard !about.isEmpty else { return short }
+    return short + String(repeating: " ", count: max(2, 26 - short.count)) + about
+  }
+
+  /// The names of all options, with their dashes, for finding the one that was meant.
+  static var optionNames: [String] {
+    Martlet.helpMessage(columns: 200).split(separator: "\n").flatMap { line -> [String] in
+      guard line.hasPrefix("  -") else { return [] }
+      return line.split(whereSeparator: { $0 == " " || $0 == "," }).prefix { $0.hasPrefix("-") }.map(
+        String.init)
+    }
   }
 
   /// The text for `-help [topic]`.
@@ -34,7 +60,8 @@ enum Help {
     if let known = topics.first(where: { $0.name == topic }) { return known.text() }
     let names = topics.map(\.name)
     throw OptionError(
-      "-help: there is no topic '\(topic)'\(didYouMean(topic, in: names)); topics: \(names.joined(separator: ", "))")
+      "-help: there is no topic '\(topic)'\(didYouMean(topic, in: names)); topics: \(names.joined(separator: ", "))"
+    )
   }
 
   private static var overview: String {

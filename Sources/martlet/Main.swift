@@ -25,11 +25,11 @@ enum Main {
       }
       var builder = ConfigurationBuilder(try parse(arguments))
       let configuration = try builder.build()
-      if builder.options.run.printConfig {
+      if builder.options.running.printConfig {
         print(configuration.description, terminator: "")
         return 0
       }
-      return launch(configuration, log: try Log(file: builder.options.run.logFile))
+      return launch(configuration, log: try Log(file: builder.options.running.logFile))
     } catch {
       Log.standardError("martlet: \(error)\n")
       return 2
@@ -72,6 +72,13 @@ enum Main {
     do {
       return try Martlet.parse(arguments)
     } catch {
+      let known = Help.optionNames
+      // "-hdaa" would be read as -h with more letters behind it.
+      if let unknown = arguments.first(where: { $0.count > 1 && $0.hasPrefix("-") && !known.contains($0) }) {
+        throw OptionError(
+          "there is no option '\(unknown)'\(didYouMean(unknown, in: known.filter { !$0.hasPrefix("--") })); '-help' lists the options"
+        )
+      }
       let text = Martlet.message(for: error)
       throw OptionError(
         "\(text.split(separator: "\n").first.map(String.init) ?? text); '-help' lists the options")

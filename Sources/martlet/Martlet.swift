@@ -13,10 +13,8 @@ struct Martlet: ParsableCommand {
   @OptionGroup(title: "Boot") var boot: BootOptions
   @OptionGroup(title: "Display") var display: DisplayOptions
   @OptionGroup(title: "Serial") var characters: CharacterOptions
-  @OptionGroup(title: "Run") var run: RunOptions
+  @OptionGroup(title: "Run") var running: RunOptions
 
   @Argument(help: "A raw disk image to boot, as -hda.")
   var image: String?
-
-  mutating func run() throws {}
 }

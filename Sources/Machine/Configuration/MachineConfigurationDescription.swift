@@ -32,7 +32,8 @@ extension MachineConfiguration: CustomStringConvertible {
     lines.append(
       (
         "vga",
-        vga.map { "std, \($0.memoryMegabytes) MiB, prefers \($0.preferredWidth)x\($0.preferredHeight)" } ?? "none"
+        vga.map { "std, \($0.memoryMegabytes) MiB, prefers \($0.preferredWidth)x\($0.preferredHeight)" }
+          ?? "none"
       ))
     lines.append(("vnc", vnc ?? "none"))
     for (index, port) in serials.enumerated() { lines.append(("com\(index + 1)", port ?? "none")) }

@@ -29,9 +29,9 @@ struct ConfigurationBuilder {
   }
 
   private mutating func configureRun() {
-    configuration.startsPaused = options.run.startPaused
-    configuration.endsOnReset = options.run.noReboot
-    configuration.pausesOnPowerOff = options.run.noShutdown
-    configuration.tracedCategories = options.run.trace
+    configuration.startsPaused = options.running.startPaused
+    configuration.endsOnReset = options.running.noReboot
+    configuration.pausesOnPowerOff = options.running.noShutdown
+    configuration.tracedCategories = options.running.trace
   }
 }

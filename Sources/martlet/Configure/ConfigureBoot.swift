@@ -12,7 +12,8 @@ extension ConfigurationBuilder {
     configuration.firmware.kernel = boot.kernel
     configuration.firmware.initrd = boot.initrd
     configuration.firmware.commandLine = boot.append
-    if boot.kernel == nil, let option = boot.initrd != nil ? "-initrd" : boot.append != nil ? "-append" : nil {
+    if boot.kernel == nil, let option = boot.initrd != nil ? "-initrd" : boot.append != nil ? "-append" : nil
+    {
       throw OptionError("\(option) belongs to a kernel: give -kernel too")
     }
     guard let text = boot.boot else { return }
@@ -29,7 +30,8 @@ extension ConfigurationBuilder {
 
   private func checkedOrder(_ order: String) throws(OptionError) -> String {
     for letter in order where !"abcdn".contains(letter) {
-      throw OptionError("-boot: '\(letter)' in '\(order)' must be one of a, b (floppy), c (disk), d (CD), n (network)")
+      throw OptionError(
+        "-boot: '\(letter)' in '\(order)' must be one of a, b (floppy), c (disk), d (CD), n (network)")
     }
     guard Set(order).count == order.count else {
       throw OptionError("-boot: '\(order)' names a device twice")

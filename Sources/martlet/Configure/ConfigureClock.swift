@@ -36,7 +36,8 @@ extension ConfigurationBuilder {
     let date = parts[0].split(separator: "-").compactMap { Int64($0) }
     let time = parts.count == 2 ? parts[1].split(separator: ":").compactMap { Int64($0) } : [0, 0, 0]
     guard date.count == 3, time.count == 3, (1970...9999).contains(date[0]), (1...12).contains(date[1]),
-      (1...31).contains(date[2]), (0...23).contains(time[0]), (0...59).contains(time[1]), (0...59).contains(time[2])
+      (1...31).contains(date[2]), (0...23).contains(time[0]), (0...59).contains(time[1]),
+      (0...59).contains(time[2])
     else { return nil }
     // Days from civil: years start in March so that the leap day is the last.
     let year = date[1] <= 2 ? date[0] - 1 : date[0]

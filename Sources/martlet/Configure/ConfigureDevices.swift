@@ -21,9 +21,15 @@ extension ConfigurationBuilder {
         throw OptionError("-chardev: there are two with id=\(id)")
       }
     }
-    guard given.serial.count <= 4 else { throw OptionError("-serial: there is room for four serial ports only") }
-    guard given.parallel.count <= 1 else { throw OptionError("-parallel: there is room for one parallel port only") }
-    for text in given.serial { configuration.serials.append(text == "none" ? nil : try port(text, option: "-serial")) }
+    guard given.serial.count <= 4 else {
+      throw OptionError("-serial: there is room for four serial ports only")
+    }
+    guard given.parallel.count <= 1 else {
+      throw OptionError("-parallel: there is room for one parallel port only")
+    }
+    for text in given.serial {
+      configuration.serials.append(text == "none" ? nil : try port(text, option: "-serial"))
+    }
     if given.serial.isEmpty && !options.machine.noDefaults {
       configuration.serials = [options.display.noGraphic ? "stdio" : "null"]
     }
@@ -66,9 +72,10 @@ extension ConfigurationBuilder {
     var list = try globals.list(for: "isa-debugcon", own: own, option: option)
     _ = list.take("driver")
     let chardev = list.take("chardev")
-    guard let port = try port ?? chardev.map({ id throws(OptionError) in try self.port("chardev:\(id)", option: option) })
-    else { throw OptionError("\(option): chardev= is missing") }
-    var console = DebugConsoleConfiguration(port: port)
+    var target = port
+    if let chardev { target = try self.port("chardev:\(chardev)", option: option) }
+    guard let target else { throw OptionError("\(option): chardev= is missing") }
+    var console = DebugConsoleConfiguration(port: target)
     console.ioBase = UInt16(try list.takeInteger("iobase", in: 0...0xFFFF) ?? 0xE9)
     console.readback = UInt8(try list.takeInteger("readback", in: 0...0xFF) ?? 0xE9)
     _ = list.take("id")

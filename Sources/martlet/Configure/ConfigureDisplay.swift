@@ -20,7 +20,8 @@ extension ConfigurationBuilder {
     case "none": configuration.vnc = display.vnc ?? "none"
     case let kind? where kind.hasPrefix("vnc="): configuration.vnc = String(kind.dropFirst(4))
     case let kind?:
-      throw OptionError("-display \(kind): must be none or vnc=DISPLAY\(didYouMean(kind, in: ["none", "vnc"]))")
+      throw OptionError(
+        "-display \(kind): must be none or vnc=DISPLAY\(didYouMean(kind, in: ["none", "vnc"]))")
     }
     if display.noGraphic && configuration.vnc == nil { configuration.vnc = "none" }
     // Without a word about it, viewers find the screen on the first display of this host that is free.

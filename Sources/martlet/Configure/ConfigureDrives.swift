@@ -21,7 +21,9 @@ extension ConfigurationBuilder {
       drives.append((option, drive))
     }
     if let image = options.image {
-      if given.hda != nil { throw OptionError("'\(image)' and -hda \(given.hda ?? "") both want to be the first disk") }
+      if given.hda != nil {
+        throw OptionError("'\(image)' and -hda \(given.hda ?? "") both want to be the first disk")
+      }
       add("the image", image, index: 0)
     }
     add("-hda", given.hda, index: 0)
@@ -31,7 +33,9 @@ extension ConfigurationBuilder {
     add("-cdrom", given.cdrom, index: 2, media: .cdrom)
     for text in given.drive { drives.append(("-drive", try drive(text))) }
     if given.snapshot {
-      for index in drives.indices where drives[index].drive.media == .disk { drives[index].drive.isSnapshot = true }
+      for index in drives.indices where drives[index].drive.media == .disk {
+        drives[index].drive.isSnapshot = true
+      }
     }
     configuration.drives = try placed(drives)
   }
@@ -45,7 +49,9 @@ extension ConfigurationBuilder {
     let bus = try list.takeInteger("bus", in: 0...1)
     let unit = try list.takeInteger("unit", in: 0...1)
     if bus != nil || unit != nil {
-      guard drive.position == nil else { throw OptionError("-drive: give index= or bus= and unit=, not both") }
+      guard drive.position == nil else {
+        throw OptionError("-drive: give index= or bus= and unit=, not both")
+      }
       drive.position = Position(channel: bus ?? 0, unit: unit ?? 0)
     }
     let format = list.take("format")
@@ -55,16 +61,21 @@ extension ConfigurationBuilder {
         "-drive: format=\(format) is not supported, only raw; 'qemu-img convert -O raw' makes such an image")
     }
     drive.image.cache = try list.takeChoice("cache") ?? .writeback
-    drive.image.isReadOnly = try list.takeFlag("readonly") ?? list.takeFlag("read-only") ?? (drive.media == .cdrom)
+    let readOnly = (try list.takeFlag("readonly"), try list.takeFlag("read-only"))
+    drive.image.isReadOnly = readOnly.0 ?? readOnly.1 ?? (drive.media == .cdrom)
     drive.isSnapshot = try list.takeFlag("snapshot") ?? false
     if let discard = try list.takeChoice("discard", of: Discard.self) {
       drive.image.discard = discard == .unmap || discard == .on ? .unmap : .ignore
     }
     drive.writeErrorPolicy = try list.takeChoice("werror") ?? .enospc
     drive.readErrorPolicy = try list.takeChoice("rerror") ?? .report
-    guard drive.readErrorPolicy != .enospc else { throw OptionError("-drive: rerror=enospc makes no sense for reads") }
+    guard drive.readErrorPolicy != .enospc else {
+      throw OptionError("-drive: rerror=enospc makes no sense for reads")
+    }
     drive.serial = list.take("serial")
-    if let serial = drive.serial, serial.utf8.count > 20 || !serial.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {
+    if let serial = drive.serial,
+      serial.utf8.count > 20 || !serial.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
+    {
       throw OptionError("-drive: serial=\(serial) must be at most 20 printable characters")
     }
     drive.bootIndex = try list.takeInteger("bootindex", in: 0...65535)
@@ -84,7 +95,8 @@ extension ConfigurationBuilder {
       guard let index = drive.position?.index else { continue }
       if let other = taken[index] {
         throw OptionError(
-          "\(option) and \(other) both want IDE channel \(index / 2) unit \(index & 1); give one index= 0 … 3")
+          "\(option) and \(other) both want IDE channel \(index / 2) unit \(index & 1); give one index= 0 … 3"
+        )
       }
       taken[index] = option
     }

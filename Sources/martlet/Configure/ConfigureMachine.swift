@@ -36,7 +36,8 @@ extension ConfigurationBuilder {
       let size = list.take("size") ?? ""
       try list.finish()
       guard let bytes = parseSize(size, unit: 1 << 20), bytes >= 1 << 20, bytes <= 1 << 46 else {
-        throw OptionError("-m \(size): give at least 1 MiB: a number of MiB, or with a suffix, like 512M or 4G")
+        throw OptionError(
+          "-m \(size): give at least 1 MiB: a number of MiB, or with a suffix, like 512M or 4G")
       }
       // Whole MiB, as the memory controller's rows are.
       configuration.memoryByteCount = (bytes + (1 << 20) - 1) & ~((1 << 20) - 1)

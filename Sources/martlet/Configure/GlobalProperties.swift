@@ -27,7 +27,8 @@ enum DeviceCatalog {
     Driver(
       name: "VGA", about: "graphics card (-vga std)",
       properties: [
-        ("vgamem_mb", "video memory in MiB, a power of two (16)"), ("xres", "preferred width in the EDID (1024)"),
+        ("vgamem_mb", "video memory in MiB, a power of two (16)"),
+        ("xres", "preferred width in the EDID (1024)"),
         ("yres", "preferred height in the EDID (768)"), ("romfile", "option ROM instead of the usual one"),
       ], canBeAdded: false),
   ]

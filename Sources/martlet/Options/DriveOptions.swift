@@ -21,9 +21,9 @@ struct DriveOptions: ParsableArguments {
     name: option("drive"),
     help: ArgumentHelp(
       """
-      A drive: file=,if=ide,index=,media=disk|cdrom,format=raw,cache=writeback|none|writethrough|\
-      directsync|unsafe,readonly=,snapshot=,discard=ignore|unmap,serial=,werror=,rerror=\
-      report|ignore|stop|enospc.
+      A drive: file=, index=0…3 (or bus=, unit=), media=disk or cdrom, format=raw, cache=writeback, none, \
+      writethrough, directsync or unsafe, aio=threads or native, readonly=on, snapshot=on, discard=ignore or \
+      unmap, serial=, bootindex=, werror= and rerror=report, ignore, stop or enospc.
       """, valueName: "file=f[,…]"))
   var drive: [String] = []
   @Flag(

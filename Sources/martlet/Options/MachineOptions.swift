@@ -2,10 +2,11 @@
 
 import ArgumentParser
 
-/// A single-dash long option, also understood with two dashes, as QEMU does.
+/// The names of an option: QEMU's with one dash, and the same with two, as QEMU also understands it.
 func option(_ name: String) -> NameSpecification {
-  name.count == 1
-    ? .customShort(Character(name)) : [.customLong(name, withSingleDash: true), .customLong(name)]
+  let oneDash: NameSpecification.Element =
+    name.count == 1 ? .customShort(Character(name)) : .customLong(name, withSingleDash: true)
+  return [oneDash, .customLong(name)]
 }
 
 /// The machine, its processors and memory.
@@ -30,7 +31,10 @@ struct MachineOptions: ParsableArguments {
     name: option("accel"), help: ArgumentHelp("What executes the guest: kvm.", valueName: "name"))
   var accel: String?
   @Option(
-    name: [.customShort("M"), .customLong("machine", withSingleDash: true), .customLong("machine")],
+    name: [
+      .customShort("M"), .customLong("M"), .customLong("machine", withSingleDash: true),
+      .customLong("machine"),
+    ],
     help: ArgumentHelp("Machine type: pc (i440FX and PIIX3).", valueName: "type[,accel=]"))
   var machine: String?
   @Flag(name: option("enable-kvm"), help: "Same as -accel kvm.")
