@@ -34,9 +34,11 @@ enum Help {
   private static func withoutDoubleDashes(_ line: String) -> String {
     guard line.hasPrefix("  -") else { return line }
     let text = line.dropFirst(2)
-    let labelEnd = text.firstRange(of: "  ")?.lowerBound ?? text.endIndex
-    let label = text[..<labelEnd]
-    let about = text[labelEnd...].drop { $0 == " " }
+    // The parser's help starts its second column here unless the first is too wide.
+    let column = 24
+    let isWide = text.count <= column || text.prefix(column).last != " "
+    let label = isWide ? text : text.prefix(column)
+    let about = isWide ? "" : text.dropFirst(column)
     let value = label.firstIndex(of: "<").map { " \(label[$0...])" } ?? ""
     let names = label.prefix { $0 != "<" }.split(whereSeparator: { $0 == "," || $0 == " " })
     let single = names.filter { !$0.hasPrefix("--") }
