@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Block
+import Bus
+
+/// The registers of a device on an IDE channel; each register of two bytes keeps what was written before (ATA/ATAPI-6,
+/// section 6.20).
+struct TaskFile: Codable, Equatable, Sendable {
+  var error: UInt8 = 0
+  var features: UInt16 = 0
+  var sectorCount: UInt16 = 0
+  var lbaLow: UInt16 = 0
+  var lbaMid: UInt16 = 0
+  var lbaHigh: UInt16 = 0
+  var device: UInt8 = 0
+}
+
+/// What a device and its channel have between them: the interrupt, DMA.
+protocol IDEChannelPort: AnyObject {
+  /// The device asserts INTRQ.
+  func deviceRaisedInterrupt(_ device: IDEDevice)
+  /// The device deasserts INTRQ.
+  func deviceLoweredInterrupt(_ device: IDEDevice)
+  /// The device wants to transfer by DMA; the channel calls ``IDEDevice/startDMA(_:)`` when the bus master runs.
+  func deviceWantsDMA(_ device: IDEDevice)
+  /// The bus-master engine.
+  var busMaster: BusMaster { get }
+}
+
+/// A disk or CD-ROM drive on an IDE channel: task file, data port, DMA. Disks and packet devices subclass it.
+class IDEDevice: BlockRequestOwner {
+  /// A transfer by the data port under way.
+  struct PIO: Codable, Equatable {
+    /// Where the next byte is, and where the block ends, in the buffer.
+    var position = 0
+    var end = 0
+    var isToHost = true
+  }
+
+  /// As much as one request moves by the data port or through the buffer.
+  static let bufferByteCount = 128 * 512
+
+  let drive: Drive
+  /// 0 master, 1 slave.
+  let unit: Int
+  unowned let channel: any IDEChannelPort
+  let trace: TraceCategory
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: IDEDevice.bufferByteCount, alignment: 4096)
+  private(set) var request: BlockRequest!
+
+  var taskFile = TaskFile()
+  var status: ATAStatus = []
+  var pio = PIO()
+  /// A command waits for the bus master.
+  var wantsDMA = false
+  var isInterruptPending = false
+  /// The request under way was started before a reset: its result concerns nobody.
+  private var isAbandoned = false
+  /// A request that was in flight when the state was saved is to be made again.
+  var mustReissue = false
+
+  init(drive: Drive, unit: Int, channel: any IDEChannelPort, trace: TraceCategory) {
+    self.drive = drive
+    self.unit = unit
+    self.channel = channel
+    self.trace = trace
+    buffer.initializeMemory(as: UInt8.self, repeating: 0)
+    request = BlockRequest(owner: self, segmentCapacity: 1024)
+  }
+
+  deinit { buffer.deallocate() }
+
+  // MARK: What subclasses do
+
+  /// A command was written.
+  func execute(_ command: UInt8) {}
+  /// The guest has read or written the whole block in the buffer.
+  func blockDone() {}
+  /// The bus master runs and this device wants it.
+  func startDMA() {}
+  /// The request is done.
+  func requestDone(_ result: BlockResult) {}
+  /// The signature after a reset (ATA/ATAPI-6, section 9.12).
+  func putSignature() {}
+  /// Makes the request again that was in flight when the state was saved.
+  func reissue() {}
+  /// Gives up what is under way and goes to the state after a reset.
+  func abandonTransfer() {}
+
+  // MARK: Interrupt and completion
+
+  func raiseInterrupt() {
+    isInterruptPending = true
+    channel.deviceRaisedInterrupt(self)
+  }
+
+  func lowerInterrupt() {
+    guard isInterruptPending else { return }
+    isInterruptPending = false
+    channel.deviceLoweredInterrupt(self)
+  }
+
+  // MARK: Data port
+
+  /// Offers `count` bytes of the buffer to the data port and asks for service.
+  func openDataPort(count: Int, isToHost: Bool) {
+    pio = PIO(position: 0, end: min(max(count, 0), buffer.count), isToHost: isToHost)
+    status.remove([.busy, .error])
+    status.insert([.dataRequest, .ready])
+  }
+
+  /// Reads the data port.
+  @inline(__always)
+  final func readData(_ width: AccessWidth) -> UInt64 {
+    guard status.contains(.dataRequest), pio.isToHost, pio.position + width.count <= pio.end else { return 0 }
+    let value: UInt64
+    switch width {
+    case .dword: value = UInt64(UInt32(littleEndian: buffer.loadUnaligned(fromByteOffset: pio.position, as: UInt32.self)))
+    case .word: value = UInt64(UInt16(littleEndian: buffer.loadUnaligned(fromByteOffset: pio.position, as: UInt16.self)))
+    default: value = UInt64(buffer[pio.position])
+    }
+    pio.position += width.count
+    if pio.position == pio.end { blockDone() }
+    return value
+  }
+
+  /// Writes the data port.
+  @inline(__always)
+  final func writeData(_ value: UInt64, _ width: AccessWidth) {
+    guard status.contains(.dataRequest), !pio.isToHost, pio.position + width.count <= pio.end else { return }
+    switch width {
+    case .dword:
+      buffer.storeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian, toByteOffset: pio.position, as: UInt32.self)
+    case .word:
+      buffer.storeBytes(of: UInt16(truncatingIfNeeded: value).littleEndian, toByteOffset: pio.position, as: UInt16.self)
+    default: buffer[pio.position] = UInt8(truncatingIfNeeded: value)
+    }
+    pio.position += width.count
+    if pio.position == pio.end { blockDone() }
+  }
+
+  // MARK: Requests
+
+  /// Starts the request, whose fields the caller has set. The device is busy until it is done.
+  func submit(_ operation: BlockOperation, offset: UInt64) {
+    status.insert(.busy)
+    status.remove(.dataRequest)
+    request.operation = operation
+    request.offset = offset
+    isAbandoned = false
+    drive.submit(request)
+  }
+
+  /// Starts a request between the medium and the first `count` bytes of the buffer.
+  func submitBuffer(_ operation: BlockOperation, offset: UInt64, count: Int) {
+    request.removeSegments()
+    _ = request.append(UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(count, buffer.count)]))
+    submit(operation, offset: offset)
+  }
+
+  func blockRequestCompleted(_ request: BlockRequest) {
+    if isAbandoned {
+      isAbandoned = false
+      return
+    }
+    requestDone(request.result)
+  }
+
+  // MARK: Reset
+
+  /// SRST, a hardware reset, or DEVICE RESET: what is under way is given up.
+  func resetDevice() {
+    if request.isInFlight {
+      isAbandoned = true
+      drive.cancel(request)
+      // Data of a write already handed to the host may still be on its way from the buffer or guest memory: the
+      // request object is used again only after it has come back.
+      if request.isInFlight { drive.medium?.drain() }
+    }
+    isAbandoned = false
+    abandonTransfer()
+    wantsDMA = false
+    mustReissue = false
+    pio = PIO()
+    lowerInterrupt()
+    taskFile = TaskFile()
+    taskFile.error = 1
+    putSignature()
+  }
+}
