@@ -32,14 +32,6 @@ public protocol Engine: AnyObject {
   func sendMessage(address: UInt64, data: UInt32)
 }
 
-/// Counter 2 of the 8254 as port 0x61 sees it.
-public protocol SpeakerGate: AnyObject {
-  /// GATE2: the counter counts.
-  var isGateOpen: Bool { get set }
-  /// OUT2.
-  var output: Bool { get }
-}
-
 /// One virtual CPU. It runs on one host thread; ``kick()`` may be called from any, the rest on that thread or
 /// while it is stopped.
 public protocol VirtualCPU: AnyObject, Sendable {

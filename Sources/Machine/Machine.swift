@@ -5,8 +5,6 @@ import CPU
 import EventLoop
 import Glibc
 import GuestMemory
-import KVM
-import VNC
 
 /// A machine that cannot be made: what is missing and what to do about it.
 public struct MachineError: Error, CustomStringConvertible, Sendable {
@@ -53,37 +51,32 @@ public final class Machine: @unchecked Sendable {
   public init(_ configuration: MachineConfiguration, log: Log) throws(MachineError) {
     self.configuration = configuration
     self.log = log
-    do {
+    do throws(HostError) {
       loop = try EventLoop(lock: lock)
-      clock = HostClock(loop: loop)
-      let board = try lock.withLock { () throws(MachineError) in
-        try Board(configuration, clock: clock, loop: loop, log: log)
-      }
-      self.board = board
-      board.connect(control: self)
-      try lock.withLock { () throws(MachineError) in try prepare(board) }
-    } catch let error as MachineError {
-      throw error
+    } catch {
+      throw MachineError(error)
+    }
+    clock = HostClock(loop: loop)
+    do {
+      try lock.withLock { try build() }
     } catch {
       throw MachineError(error)
     }
   }
 
-  private func prepare(_ board: Board) throws(MachineError) {
-    do {
-      try traceAsConfigured(board)
-      for index in 0..<configuration.topology.count {
-        let cpu = try board.engine.makeVirtualCPU(index: index)
-        cpuThreads.append(VirtualCPUThread(cpu: cpu) { [unowned self] in cpuExited($0, $1) })
-      }
-      signals = try SignalWatcher(loop: loop, signals: [SIGINT, SIGTERM, SIGHUP, SIGCONT]) {
-        [unowned self] signal in
-        if signal == SIGCONT { request(.resume) } else { requestShutdown(.host) }
-      }
-      board.reset()
-    } catch {
-      throw MachineError(error)
+  private func build() throws {
+    let board = try Board(configuration, control: self, clock: clock, loop: loop)
+    self.board = board
+    try traceAsConfigured(board)
+    for index in 0..<configuration.topology.count {
+      let cpu = try board.engine.makeVirtualCPU(index: index)
+      cpuThreads.append(VirtualCPUThread(cpu: cpu) { [unowned self] in cpuExited($0, $1) })
     }
+    signals = try SignalWatcher(loop: loop, signals: Self.handledSignals) { [unowned self] signal in
+      if signal == SIGCONT { request(.resume) } else { requestShutdown(.host) }
+    }
+    board.reset()
+    for notice in try board.startDisplay(loop: loop, log: log) { log.message("martlet: \(notice)") }
   }
 
   // MARK: Running

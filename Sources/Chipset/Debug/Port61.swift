@@ -26,7 +26,9 @@ public final class Port61: RegisterFile, Device {
   }
 
   /// Maps it at 0x61.
-  public func map(in ports: PortSpace) { ports.map(RegisterWindow(self, (), name: "port61", count: 1), at: 0x61) }
+  public func map(in ports: PortSpace) {
+    ports.map(RegisterWindow(self, (), name: "port61", count: 1), at: 0x61)
+  }
 
   public func read(_ window: Void, offset: Int, width: AccessWidth) -> UInt64 {
     var value = register

@@ -55,7 +55,9 @@ public final class I440FXHostBridge: PCIFunction, Device {
       }
       add("ram-above-4g", 1 << 32, layout.above4GiB, .ram(ram, offset: Int(layout.below4GiB)))
       add("bios", (1 << 32) - UInt64(bios.byteCount), UInt64(bios.byteCount), .rom(bios, offset: 0))
-      add("bios-below-1m", 0x100000 - UInt64(shadow), UInt64(shadow), .rom(bios, offset: bios.byteCount - shadow))
+      add(
+        "bios-below-1m", 0x100000 - UInt64(shadow), UInt64(shadow),
+        .rom(bios, offset: bios.byteCount - shadow))
     }
   }
 

@@ -12,7 +12,10 @@ final class ShadowSegment {
     let ram: UnsafeMutableRawBufferPointer
     let rom: UnsafeMutableRawBufferPointer?
 
-    init(name: String, memory: GuestMemory, ram: UnsafeMutableRawBufferPointer, rom: UnsafeMutableRawBufferPointer?) {
+    init(
+      name: String, memory: GuestMemory, ram: UnsafeMutableRawBufferPointer,
+      rom: UnsafeMutableRawBufferPointer?
+    ) {
       self.memory = memory
       self.ram = ram
       self.rom = rom

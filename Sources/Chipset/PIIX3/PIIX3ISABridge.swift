@@ -45,7 +45,9 @@ public final class PIIX3ISABridge: PCIFunction, InterruptSink, Device {
 
   public override func writeConfiguration(_ offset: Int, _ value: UInt32, _ width: AccessWidth) {
     super.writeConfiguration(offset, value, width)
-    if offset + width.count > PIIX3Register.pirqRouting && offset < PIIX3Register.pirqRouting + 4 { updateIRQs() }
+    if offset + width.count > PIIX3Register.pirqRouting && offset < PIIX3Register.pirqRouting + 4 {
+      updateIRQs()
+    }
   }
 
   /// The ISA IRQ that a PCI line goes to; nil if its routing is off.
@@ -113,7 +115,9 @@ public final class PIIX3ISABridge: PCIFunction, InterruptSink, Device {
   }
 
   public func restore(_ state: State) throws(RestoreError) {
-    guard state.lines.count == 4 else { throw RestoreError("piix3: \(state.lines.count) PCI interrupt lines, not 4") }
+    guard state.lines.count == 4 else {
+      throw RestoreError("piix3: \(state.lines.count) PCI interrupt lines, not 4")
+    }
     try restoreConfiguration(state.configuration)
     lines = state.lines
     resetControl = ResetControlBits(rawValue: state.resetControl & 0x06)

@@ -16,7 +16,9 @@ public final class Port92: RegisterFile, Device {
   public init(control: any SystemControl) { self.control = control }
 
   /// Maps it at 0x92.
-  public func map(in ports: PortSpace) { ports.map(RegisterWindow(self, (), name: "port92", count: 1), at: 0x92) }
+  public func map(in ports: PortSpace) {
+    ports.map(RegisterWindow(self, (), name: "port92", count: 1), at: 0x92)
+  }
 
   public func read(_ window: Void, offset: Int, width: AccessWidth) -> UInt64 { UInt64(register) }
 

@@ -4,7 +4,10 @@
 enum PIIX4PMConfiguration {
   /// PMBA: base of the power management I/O space.
   static let powerManagementBase = 0x40
-  /// DEVACTB and the like: they only keep what is written.
+  /// DEVACTB: device activity; bit 25 lets a write to the APM port raise an SMI.
+  static let deviceActivityB = 0x58
+  static let apmcEnable: UInt32 = 1 << 25
+  /// DEVRESA and the like: they only keep what is written.
   static let deviceResources = 0x5C
   /// PMREGMISC: bit 0 enables the I/O space.
   static let powerManagementMisc = 0x80

@@ -46,10 +46,14 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
     self.sci = sci
     self.control = control
     super.init(
-      name: "piix4-pm", identity: PCIIdentity(vendor: 0x8086, device: 0x7113, revision: 3, classCode: 0x068000),
+      name: "piix4-pm",
+      identity: PCIIdentity(vendor: 0x8086, device: 0x7113, revision: 3, classCode: 0x068000),
       interruptPin: 1)
     typealias Configuration = PIIX4PMConfiguration
     define(Configuration.powerManagementBase, UInt32(1), writable: 0xFFC0)
+    // The bit is on from the start: firmware takes that as "SMM is set up already", and does not wait for an SMI that
+    // never comes, as on QEMU's machines without SMM.
+    define(Configuration.deviceActivityB, Configuration.apmcEnable, writable: 0xFFFF_FFFF)
     define(Configuration.deviceResources, UInt32(0), writable: 0xFFFF_FFFF)
     define(Configuration.powerManagementMisc, UInt8(0), writable: 1)
     define(Configuration.smbusBase, UInt32(1), writable: 0xFFF0)
@@ -61,7 +65,8 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
   public func map() {
     ports.map(RegisterWindow(self, .apm, name: "apm", count: 2), at: APM.control)
     ports.map(
-      RegisterWindow(self, .generalPurposeEvents, name: "acpi-gpe0", count: 4), at: Self.generalPurposeEventBase)
+      RegisterWindow(self, .generalPurposeEvents, name: "acpi-gpe0", count: 4),
+      at: Self.generalPurposeEventBase)
   }
 
   /// The base of the power management block, if the firmware has switched it on.
@@ -120,7 +125,9 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
     }
   }
 
-  private func bytes(_ value: UInt16, _ index: Int) -> UInt8 { UInt8(truncatingIfNeeded: value >> UInt16(index * 8)) }
+  private func bytes(_ value: UInt16, _ index: Int) -> UInt8 {
+    UInt8(truncatingIfNeeded: value >> UInt16(index * 8))
+  }
 
   private func readByte(_ offset: Int) -> UInt8 {
     switch offset {
@@ -139,7 +146,9 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
     switch window {
     case .powerManagement:
       for index in 0..<width.count {
-        writeByte(offset + index, UInt8(truncatingIfNeeded: value >> UInt64(index * 8)), isLast: index == width.count - 1)
+        writeByte(
+          offset + index, UInt8(truncatingIfNeeded: value >> UInt64(index * 8)),
+          isLast: index == width.count - 1)
       }
       updateSCI()
     case .smbus: smbus.write(offset, UInt8(truncatingIfNeeded: value))
@@ -251,7 +260,9 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
   }
 
   public func restore(_ state: State) throws(RestoreError) {
-    guard state.apm.count == 2 else { throw RestoreError("piix4-pm: \(state.apm.count) APM registers, not 2") }
+    guard state.apm.count == 2 else {
+      throw RestoreError("piix4-pm: \(state.apm.count) APM registers, not 2")
+    }
     try restoreConfiguration(state.configuration)
     pm1Status = PM1Event(rawValue: state.pm1Status)
     pm1Enable = PM1Event(rawValue: state.pm1Enable & 0x0521)

@@ -44,7 +44,9 @@ public final class RealTimeClock: RegisterFile, Device {
   deinit { memory.deallocate() }
 
   /// Maps ports 0x70 and 0x71.
-  public func map(in ports: PortSpace) { ports.map(RegisterWindow(self, (), name: "rtc", count: 2), at: 0x70) }
+  public func map(in ports: PortSpace) {
+    ports.map(RegisterWindow(self, (), name: "rtc", count: 2), at: 0x70)
+  }
 
   // MARK: Registers
 
@@ -223,7 +225,9 @@ public final class RealTimeClock: RegisterFile, Device {
 
   private func matchesAlarm(_ date: CalendarDate) -> Bool {
     // A byte from 0xC0 on is "don't care".
-    func matches(_ register: Int, _ value: UInt8) -> Bool { memory[register] >= 0xC0 || memory[register] == value }
+    func matches(_ register: Int, _ value: UInt8) -> Bool {
+      memory[register] >= 0xC0 || memory[register] == value
+    }
     return matches(RTCRegister.secondsAlarm, encoded(date.second))
       && matches(RTCRegister.minutesAlarm, encoded(date.minute))
       && matches(RTCRegister.hoursAlarm, encodedHour(date.hour))
@@ -236,9 +240,13 @@ public final class RealTimeClock: RegisterFile, Device {
       let date = CalendarDate(secondsSinceEpoch: time)
       if memory[RTCRegister.hoursAlarm] < 0xC0, memory[RTCRegister.hoursAlarm] != encodedHour(date.hour) {
         time += 3600 - (time % 3600)
-      } else if memory[RTCRegister.minutesAlarm] < 0xC0, memory[RTCRegister.minutesAlarm] != encoded(date.minute) {
+      } else if memory[RTCRegister.minutesAlarm] < 0xC0,
+        memory[RTCRegister.minutesAlarm] != encoded(date.minute)
+      {
         time += 60 - (time % 60)
-      } else if memory[RTCRegister.secondsAlarm] < 0xC0, memory[RTCRegister.secondsAlarm] != encoded(date.second) {
+      } else if memory[RTCRegister.secondsAlarm] < 0xC0,
+        memory[RTCRegister.secondsAlarm] != encoded(date.second)
+      {
         time += 1
       } else {
         return time
@@ -257,8 +265,12 @@ public final class RealTimeClock: RegisterFile, Device {
     }
     if !b.contains(.set), isDividerRunning {
       let toNextSecond = UInt64(Self.second - floorRemainder(now))
-      if b.contains(.updateInterrupt), flags & RTCRegisterC.update == 0 { consider(clock.now &+ toNextSecond) }
-      if b.contains(.alarmInterrupt), flags & RTCRegisterC.alarm == 0, let alarm = nextAlarm(after: lastSecond) {
+      if b.contains(.updateInterrupt), flags & RTCRegisterC.update == 0 {
+        consider(clock.now &+ toNextSecond)
+      }
+      if b.contains(.alarmInterrupt), flags & RTCRegisterC.alarm == 0,
+        let alarm = nextAlarm(after: lastSecond)
+      {
         let seconds = UInt64(clamping: alarm - lastSecond - 1)
         consider(clock.now &+ toNextSecond &+ seconds &* UInt64(Self.second))
       }
@@ -293,7 +305,9 @@ public final class RealTimeClock: RegisterFile, Device {
   }
 
   public func restore(_ state: State) throws(RestoreError) {
-    guard state.memory.count == 128 else { throw RestoreError("rtc: \(state.memory.count) bytes of memory, not 128") }
+    guard state.memory.count == 128 else {
+      throw RestoreError("rtc: \(state.memory.count) bytes of memory, not 128")
+    }
     index = state.index & 0x7F
     _ = memory.update(fromContentsOf: state.memory)
     // A clock that is off by more than 10,000 years is no clock.

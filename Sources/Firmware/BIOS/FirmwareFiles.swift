@@ -37,7 +37,9 @@ public struct FirmwareFiles: Sendable {
 
   /// The contents of the file at `path`, at most `limit` bytes.
   public static func contents(of path: String, limit: Int) throws(FirmwareError) -> [UInt8] {
-    func failure() -> FirmwareError { FirmwareError("cannot read \(path): \(String(cString: strerror(errno)))") }
+    func failure() -> FirmwareError {
+      FirmwareError("cannot read \(path): \(String(cString: strerror(errno)))")
+    }
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure() }
     defer { close(descriptor) }

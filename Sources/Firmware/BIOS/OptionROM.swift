@@ -16,7 +16,8 @@ public enum OptionROM {
       throw FirmwareError("\(name) is no option ROM: it does not begin with 55 AA")
     }
     guard Int(bytes[2]) * 512 <= bytes.count else {
-      throw FirmwareError("\(name) is no whole option ROM: it says it has \(Int(bytes[2]) * 512) bytes, not \(bytes.count)")
+      throw FirmwareError(
+        "\(name) is no whole option ROM: it says it has \(Int(bytes[2]) * 512) bytes, not \(bytes.count)")
     }
     return bytes
   }

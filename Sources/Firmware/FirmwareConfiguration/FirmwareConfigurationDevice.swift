@@ -49,7 +49,8 @@ public final class FirmwareConfigurationDevice: RegisterFile, Device {
   /// Maps its ports.
   public func map(in ports: PortSpace) {
     ports.map(
-      RegisterWindow(self, .ports, name: "fw_cfg", count: 2, widest: .word), at: FirmwareConfigurationPort.selector)
+      RegisterWindow(self, .ports, name: "fw_cfg", count: 2, widest: .word),
+      at: FirmwareConfigurationPort.selector)
     ports.map(
       RegisterWindow(self, .dma, name: "fw_cfg-dma", count: 8, narrowest: .byte, widest: .dword),
       at: FirmwareConfigurationPort.dma)
@@ -69,7 +70,9 @@ public final class FirmwareConfigurationDevice: RegisterFile, Device {
   public func setFile(_ name: String, _ bytes: [UInt8]) { setFile(name, Item(bytes)) }
 
   /// Adds a file whose contents are made when the guest first selects any such file after a reset.
-  public func setFile(_ name: String, make: @escaping () -> [UInt8]) { setFile(name, Item(make(), make: make)) }
+  public func setFile(_ name: String, make: @escaping () -> [UInt8]) {
+    setFile(name, Item(make(), make: make))
+  }
 
   private func setFile(_ name: String, _ item: Item) {
     let name = String(decoding: Array(name.utf8.prefix(Self.longestName)), as: UTF8.self)
@@ -182,7 +185,9 @@ public final class FirmwareConfigurationDevice: RegisterFile, Device {
     }
     var done = available
     while isComplete, done < count {
-      guard let zeroes = memory.hostBytes(at: address + done, count: count - done, for: .write) else { return false }
+      guard let zeroes = memory.hostBytes(at: address + done, count: count - done, for: .write) else {
+        return false
+      }
       zeroes.initializeMemory(as: UInt8.self, repeating: 0)
       done += zeroes.count
     }

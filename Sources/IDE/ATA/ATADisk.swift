@@ -191,7 +191,8 @@ final class ATADisk: IDEDevice {
       taskFile.lbaLow = UInt16(truncatingIfNeeded: lba % UInt64(logical.sectors) + 1)
       taskFile.lbaMid = UInt16(cylinder & 0xFF)
       taskFile.lbaHigh = UInt16(cylinder >> 8 & 0xFF)
-      taskFile.device = taskFile.device & 0xF0 | UInt8(truncatingIfNeeded: track % UInt64(logical.heads)) & 0x0F
+      taskFile.device =
+        taskFile.device & 0xF0 | UInt8(truncatingIfNeeded: track % UInt64(logical.heads)) & 0x0F
     }
   }
 
@@ -395,7 +396,9 @@ final class ATADisk: IDEDevice {
     case .write: submitBuffer(.write, offset: transfer.lba * 512, count: pio.end)
     case .readDMA, .writeDMA:
       if transfer.isBounced {
-        submitBuffer(transfer.kind == .readDMA ? .read : .write, offset: transfer.lba * 512, count: transfer.dmaByteCount)
+        submitBuffer(
+          transfer.kind == .readDMA ? .read : .write, offset: transfer.lba * 512, count: transfer.dmaByteCount
+        )
       } else {
         startDMA()
       }
@@ -435,7 +438,8 @@ final class ATADisk: IDEDevice {
   /// Discards the next range of the list: 48 bits of address and 16 of count an entry.
   private func trimNext() {
     while transfer.trimEntry * 8 + 8 <= transfer.dmaByteCount {
-      let entry = UInt64(littleEndian: buffer.loadUnaligned(fromByteOffset: transfer.trimEntry * 8, as: UInt64.self))
+      let entry = UInt64(
+        littleEndian: buffer.loadUnaligned(fromByteOffset: transfer.trimEntry * 8, as: UInt64.self))
       transfer.trimEntry += 1
       let (lba, count) = (entry & 0xFFFF_FFFF_FFFF, entry >> 48)
       guard count > 0 else { continue }
@@ -514,7 +518,8 @@ final class ATADisk: IDEDevice {
   // MARK: SMART
 
   private func smart() {
-    guard taskFile.lbaMid & 0xFF == SMARTFeature.keyMid, taskFile.lbaHigh & 0xFF == SMARTFeature.keyHigh else {
+    guard taskFile.lbaMid & 0xFF == SMARTFeature.keyMid, taskFile.lbaHigh & 0xFF == SMARTFeature.keyHigh
+    else {
       return abort()
     }
     let feature = UInt8(truncatingIfNeeded: taskFile.features)
@@ -610,11 +615,16 @@ final class ATADisk: IDEDevice {
 
   func restore(_ state: State) throws(RestoreError) {
     let new = state.transfer
-    guard new.lba <= sectorCount, (0...65536).contains(new.remaining), UInt64(new.remaining) <= sectorCount - new.lba,
-      (1...Self.maximumMultiple).contains(new.blockSectors), (0...Self.bufferByteCount / 512).contains(new.buffered),
-      (0...65536 * 512).contains(new.dmaByteCount), !new.isBounced || new.dmaByteCount <= Self.bufferByteCount,
-      new.kind != .trimDMA || new.dmaByteCount <= Self.maximumTrimBlocks * 512, (0...8192).contains(new.trimEntry),
-      (0...Self.maximumMultiple).contains(state.multipleCount), state.logical.heads > 0, state.logical.sectors > 0
+    guard new.lba <= sectorCount, (0...65536).contains(new.remaining),
+      UInt64(new.remaining) <= sectorCount - new.lba,
+      (1...Self.maximumMultiple).contains(new.blockSectors),
+      (0...Self.bufferByteCount / 512).contains(new.buffered),
+      (0...65536 * 512).contains(new.dmaByteCount),
+      !new.isBounced || new.dmaByteCount <= Self.bufferByteCount,
+      new.kind != .trimDMA || new.dmaByteCount <= Self.maximumTrimBlocks * 512,
+      (0...8192).contains(new.trimEntry),
+      (0...Self.maximumMultiple).contains(state.multipleCount), state.logical.heads > 0,
+      state.logical.sectors > 0
     else { throw RestoreError("ide disk \(unit): the state holds a transfer that this disk cannot have") }
     try restoreRegisters(state.registers)
     transfer = new

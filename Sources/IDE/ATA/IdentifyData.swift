@@ -23,12 +23,16 @@ struct IdentifyData {
   func setText(_ text: String, words range: ClosedRange<Int>) {
     var bytes = Array(text.utf8.prefix(range.count * 2))
     bytes += Array(repeating: 0x20, count: range.count * 2 - bytes.count)
-    for (index, word) in range.enumerated() { self[word] = UInt16(bytes[index * 2]) << 8 | UInt16(bytes[index * 2 + 1]) }
+    for (index, word) in range.enumerated() {
+      self[word] = UInt16(bytes[index * 2]) << 8 | UInt16(bytes[index * 2 + 1])
+    }
   }
 
   /// A number of several words, the low one first.
   func setNumber(_ value: UInt64, words range: ClosedRange<Int>) {
-    for (index, word) in range.enumerated() { self[word] = UInt16(truncatingIfNeeded: value >> UInt64(index * 16)) }
+    for (index, word) in range.enumerated() {
+      self[word] = UInt16(truncatingIfNeeded: value >> UInt64(index * 16))
+    }
   }
 
   /// The integrity word: signature and checksum of all bytes (ATA/ATAPI-6, section 8.15.61).

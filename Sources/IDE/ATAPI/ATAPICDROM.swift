@@ -165,7 +165,8 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     // An odd limit is taken as one less, and none as the most (ATA/ATAPI-6, section 8.24).
     if limit == 0xFFFF { limit = 0xFFFE }
     if limit == 0 { limit = 0xFFFE }
-    transfer = Transfer(kind: .packet, usesDMA: taskFile.features & 1 != 0, byteCountLimit: max(limit & ~1, 2))
+    transfer = Transfer(
+      kind: .packet, usesDMA: taskFile.features & 1 != 0, byteCountLimit: max(limit & ~1, 2))
     taskFile.sectorCount = UInt16(InterruptReason.commandOrData)
     openDataPort(count: 12, isToHost: false)
   }
@@ -191,7 +192,8 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     let operation = SCSICommand(rawValue: packet[0])
     trace("atapi \(unit): packet \(packet.map { hex($0) }.joined(separator: " "))")
     // Unit attention comes before everything but these (SPC-3, section 5.3.4).
-    if let pending = attention, operation != .inquiry, operation != .requestSense, operation != .getEventStatus,
+    if let pending = attention, operation != .inquiry, operation != .requestSense,
+      operation != .getEventStatus,
       operation != .getConfiguration
     {
       attention = nil
@@ -387,7 +389,8 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
   func save() -> State {
     State(
       registers: saveRegisters(), transfer: transfer, packet: packet, sense: sense, attention: attention,
-      mediaEvent: mediaEvent, transferMode: transferMode, isIdentify: isIdentify, isTrayOpen: drive.isTrayOpen,
+      mediaEvent: mediaEvent, transferMode: transferMode, isIdentify: isIdentify,
+      isTrayOpen: drive.isTrayOpen,
       isLocked: drive.isLocked)
   }
 

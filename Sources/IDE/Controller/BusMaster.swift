@@ -111,7 +111,9 @@ final class BusMaster {
     while done < buffer.count {
       guard let hasRegion = nextRegion() else { return (.fault, done) }
       guard hasRegion else { return (.short, done) }
-      guard let bytes = take(buffer.count - done, for: toMemory ? .write : .read) else { return (.fault, done) }
+      guard let bytes = take(buffer.count - done, for: toMemory ? .write : .read) else {
+        return (.fault, done)
+      }
       let part = UnsafeMutableRawBufferPointer(rebasing: buffer[done..<(done + bytes.count)])
       if toMemory {
         bytes.copyMemory(from: UnsafeRawBufferPointer(part))

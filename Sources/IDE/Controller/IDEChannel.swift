@@ -55,7 +55,8 @@ final class IDEChannel: IDEChannelPort {
     case CommandBlock.lbaLow: return byte(file.lbaLow)
     case CommandBlock.lbaMid: return byte(file.lbaMid)
     case CommandBlock.lbaHigh: return byte(file.lbaHigh)
-    case CommandBlock.device: return UInt64(file.device & 0x4F | DeviceRegister.obsolete | UInt8(selectedUnit) << 4)
+    case CommandBlock.device:
+      return UInt64(file.device & 0x4F | DeviceRegister.obsolete | UInt8(selectedUnit) << 4)
     default:
       device.lowerInterrupt()
       return UInt64(device.status.rawValue)
@@ -187,7 +188,8 @@ final class IDEChannel: IDEChannelPort {
   func deviceWantsDMA(_ device: IDEDevice) { runDMA() }
 
   private func runDMA() {
-    guard busMaster.isStarted, busMaster.status & BusMasterStatus.active != 0, mayStartDMA(), let device = selected,
+    guard busMaster.isStarted, busMaster.status & BusMasterStatus.active != 0, mayStartDMA(),
+      let device = selected,
       device.wantsDMA
     else { return }
     device.wantsDMA = false
@@ -231,10 +233,14 @@ final class IDEChannel: IDEChannelPort {
     for unit in 0..<2 {
       switch devices[unit] {
       case let disk as ATADisk:
-        guard let saved = state.disks[unit] else { throw RestoreError("ide\(index).\(unit): the state has no disk here") }
+        guard let saved = state.disks[unit] else {
+          throw RestoreError("ide\(index).\(unit): the state has no disk here")
+        }
         try disk.restore(saved)
       case let cdrom as ATAPICDROM:
-        guard let saved = state.cdroms[unit] else { throw RestoreError("ide\(index).\(unit): the state has no CD-ROM here") }
+        guard let saved = state.cdroms[unit] else {
+          throw RestoreError("ide\(index).\(unit): the state has no CD-ROM here")
+        }
         try cdrom.restore(saved)
       default:
         guard state.disks[unit] == nil, state.cdroms[unit] == nil else {

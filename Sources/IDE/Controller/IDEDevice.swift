@@ -115,8 +115,12 @@ class IDEDevice: BlockRequestOwner {
     guard status.contains(.dataRequest), pio.isToHost, pio.position + width.count <= pio.end else { return 0 }
     let value: UInt64
     switch width {
-    case .dword: value = UInt64(UInt32(littleEndian: buffer.loadUnaligned(fromByteOffset: pio.position, as: UInt32.self)))
-    case .word: value = UInt64(UInt16(littleEndian: buffer.loadUnaligned(fromByteOffset: pio.position, as: UInt16.self)))
+    case .dword:
+      value = UInt64(
+        UInt32(littleEndian: buffer.loadUnaligned(fromByteOffset: pio.position, as: UInt32.self)))
+    case .word:
+      value = UInt64(
+        UInt16(littleEndian: buffer.loadUnaligned(fromByteOffset: pio.position, as: UInt16.self)))
     default: value = UInt64(buffer[pio.position])
     }
     pio.position += width.count
@@ -130,9 +134,11 @@ class IDEDevice: BlockRequestOwner {
     guard status.contains(.dataRequest), !pio.isToHost, pio.position + width.count <= pio.end else { return }
     switch width {
     case .dword:
-      buffer.storeBytes(of: UInt32(truncatingIfNeeded: value).littleEndian, toByteOffset: pio.position, as: UInt32.self)
+      buffer.storeBytes(
+        of: UInt32(truncatingIfNeeded: value).littleEndian, toByteOffset: pio.position, as: UInt32.self)
     case .word:
-      buffer.storeBytes(of: UInt16(truncatingIfNeeded: value).littleEndian, toByteOffset: pio.position, as: UInt16.self)
+      buffer.storeBytes(
+        of: UInt16(truncatingIfNeeded: value).littleEndian, toByteOffset: pio.position, as: UInt16.self)
     default: buffer[pio.position] = UInt8(truncatingIfNeeded: value)
     }
     pio.position += width.count

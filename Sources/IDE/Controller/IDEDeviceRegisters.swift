@@ -20,8 +20,10 @@ struct IDEDeviceRegisters: Codable, Equatable, Sendable {
 extension IDEDevice {
   func saveRegisters() -> IDEDeviceRegisters {
     IDEDeviceRegisters(
-      taskFile: taskFile, status: status.rawValue, position: pio.position, end: pio.end, isToHost: pio.isToHost,
-      wantsDMA: wantsDMA, isInterruptPending: isInterruptPending, isWaiting: request.isInFlight || mustReissue,
+      taskFile: taskFile, status: status.rawValue, position: pio.position, end: pio.end,
+      isToHost: pio.isToHost,
+      wantsDMA: wantsDMA, isInterruptPending: isInterruptPending,
+      isWaiting: request.isInFlight || mustReissue,
       buffer: Array(buffer))
   }
 

@@ -75,7 +75,9 @@ public final class PIIX3IDEController: PCIFunction, RegisterFile, Device {
     switch window {
     case .command(let index):
       let channel = channels[index]
-      if offset == CommandBlock.data || width == .byte { return channel.writeCommandBlock(offset, value, width) }
+      if offset == CommandBlock.data || width == .byte {
+        return channel.writeCommandBlock(offset, value, width)
+      }
       for byte in 0..<width.count {
         channel.writeCommandBlock(offset + byte, value >> UInt64(byte * 8) & 0xFF, .byte)
       }

@@ -143,14 +143,17 @@ public final class KeyboardController8042: RegisterFile, Device {
   /// An answer of the controller itself.
   private func put(_ byte: UInt8, isMouse: Bool = false) {
     output = byte
-    status = status & ~KBCStatus.auxiliaryFull | KBCStatus.outputFull | (isMouse ? KBCStatus.auxiliaryFull : 0)
+    status =
+      status & ~KBCStatus.auxiliaryFull | KBCStatus.outputFull | (isMouse ? KBCStatus.auxiliaryFull : 0)
     updateInterrupts()
   }
 
   /// Takes the next byte of a device, the keyboard first, when the buffer is empty.
   private func fillOutput() {
     guard status & KBCStatus.outputFull == 0 else { return }
-    if mode & KBCMode.keyboardDisabled == 0, let byte = keyboard.nextByte(isTranslated: mode & KBCMode.translate != 0) {
+    if mode & KBCMode.keyboardDisabled == 0,
+      let byte = keyboard.nextByte(isTranslated: mode & KBCMode.translate != 0)
+    {
       put(byte)
     } else if mode & KBCMode.mouseDisabled == 0, let byte = mouse.nextByte() {
       put(byte, isMouse: true)

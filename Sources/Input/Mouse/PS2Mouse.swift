@@ -150,7 +150,8 @@ public final class PS2Mouse: PointerSink, PS2Device {
       answer(Answer.acknowledge)
     case Command.status:
       let buttons = (state.buttons & 1) << 2 | (state.buttons & 4) >> 1 | (state.buttons & 2) >> 1
-      let flags = (state.isRemote ? 0x40 : 0) | (state.isReporting ? 0x20 : 0) | (state.isScaled ? 0x10 : 0) as UInt8
+      let flags =
+        (state.isRemote ? 0x40 : 0) | (state.isReporting ? 0x20 : 0) | (state.isScaled ? 0x10 : 0) as UInt8
       answer(Answer.acknowledge, flags | buttons, state.resolution, state.sampleRate)
     case Command.streamMode, Command.remoteMode:
       state.isRemote = byte == Command.remoteMode
@@ -187,8 +188,12 @@ public final class PS2Mouse: PointerSink, PS2Device {
     } else {
       state.sampleRate = byte
       state.rates = [state.rates[1], state.rates[2], byte]
-      if state.rates == [200, 100, 80] && state.identity == Identity.standard { state.identity = Identity.wheel }
-      if state.rates == [200, 200, 80] && state.identity == Identity.wheel { state.identity = Identity.fiveButtons }
+      if state.rates == [200, 100, 80] && state.identity == Identity.standard {
+        state.identity = Identity.wheel
+      }
+      if state.rates == [200, 200, 80] && state.identity == Identity.wheel {
+        state.identity = Identity.fiveButtons
+      }
     }
     answer(Answer.acknowledge)
   }

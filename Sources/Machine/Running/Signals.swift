@@ -4,12 +4,15 @@ import EventLoop
 import Glibc
 
 extension Machine {
+  /// What the machine listens to: SIGCONT lets a paused machine go on, the others end it cleanly.
+  static let handledSignals: [Int32] = [SIGINT, SIGTERM, SIGHUP, SIGCONT]
+
   /// Blocks the signals the machine takes by its event loop. Called first in the process, so that every
   /// thread inherits it.
   public static func blockSignals() {
     var set = sigset_t()
     sigemptyset(&set)
-    for signal in [SIGINT, SIGTERM, SIGHUP, SIGCONT] { sigaddset(&set, signal) }
+    for signal in handledSignals { sigaddset(&set, signal) }
     pthread_sigmask(SIG_BLOCK, &set, nil)
     // A viewer or pipe that goes away is an error of that write, not of the process.
     signal(SIGPIPE, SIG_IGN)

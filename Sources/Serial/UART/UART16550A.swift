@@ -96,7 +96,11 @@ public final class UART16550A: RegisterFile, CharacterReceiver, Device {
     let byte = UInt8(truncatingIfNeeded: value)
     switch offset {
     case UARTOffset.data:
-      if showsDivisor { registers.divisor = registers.divisor & 0xFF00 | UInt16(byte) } else { transmit(byte) }
+      if showsDivisor {
+        registers.divisor = registers.divisor & 0xFF00 | UInt16(byte)
+      } else {
+        transmit(byte)
+      }
     case UARTOffset.interruptEnable:
       if showsDivisor {
         registers.divisor = registers.divisor & 0x00FF | UInt16(byte) << 8
@@ -181,7 +185,9 @@ public final class UART16550A: RegisterFile, CharacterReceiver, Device {
       }
     }
     // The host is slow: the byte waits, and a full FIFO loses what comes.
-    if registers.transmitter.count < (usesFIFO ? Self.fifoByteCount : 1) { registers.transmitter.append(byte) }
+    if registers.transmitter.count < (usesFIFO ? Self.fifoByteCount : 1) {
+      registers.transmitter.append(byte)
+    }
     noteTransmitter()
   }
 

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Block
+import Bus
+import CPU
+import CharacterDevice
+import Chipset
+import Display
+import EventLoop
+import Firmware
+import GuestMemory
+import IDE
+import Input
+import KVM
+import PCI
+import Serial
+import VGA
+import VNC
+
+/// The whole PC: every device, its address, its interrupt and its PCI slot.
+///
+/// PCI:  00:00.0 i440FX   00:01.0 PIIX3   00:01.1 IDE   00:01.3 PIIX4 power management   00:02.0 VGA
+/// IRQ:  0 8254 (engine)  1 keyboard  3 COM2/4  4 COM1/3  7 LPT1  8 RTC  9 ACPI  10, 11 PCI  12 mouse  14, 15 IDE
+final class Board {
+  let engine: any Engine
+  let bus: SystemBus
+  let memory = MemorySpace()
+  let ports = PortSpace()
+  let pci: PCIBus
+  let surface = DisplaySurface()
+  let input: InputRouter
+  private(set) var devices: [any Device] = []
+  private let drives: [Drive]
+  private let characterPorts: CharacterPorts
+  private var vnc: VNCServer?
+  let configuration: MachineConfiguration
+
+  /// Builds the board. The lock is held.
+  init(
+    _ configuration: MachineConfiguration, control: any SystemControl, clock: HostClock, loop: EventLoop
+  ) throws {
+    self.configuration = configuration
+    bus = SystemBus(lock: loop.lock, ports: ports, memory: memory)
+    pci = PCIBus(ports: ports, memory: memory)
+    input = InputRouter(loop: loop)
+    characterPorts = CharacterPorts(loop: loop, control: control)
+    let files = FirmwareFiles(directories: configuration.firmware.searchDirectories)
+    // What may be refused for what a person typed comes before what costs time.
+    drives = try DriveFactory(loop: loop).open(configuration.drives, control: control)
+    let bios = try BIOSImage.load(configuration.firmware.bios ?? "bios-256k.bin", files: files)
+    let ram = try RAMBlock(
+      name: "pc.ram", byteCount: Int(configuration.memoryByteCount), backing: configuration.memoryBacking)
+
+    let kvm = try KVMEngine(bus: bus, topology: configuration.topology, cpu: configuration.cpu)
+    engine = kvm
+    let interrupts = InterruptJunction(engine.interruptController)
+    let isa = { (irq: Int) in interrupts.line(irq) }
+
+    // 00:00.0: RAM around the PCI hole, the BIOS, shadowing. CONFIG_ADDRESS and CONFIG_DATA at 0xCF8.
+    let hostBridge = I440FXHostBridge(memory: memory, ram: ram, bios: bios)
+    add(hostBridge, at: PCIAddress(0))
+    let mechanism = PCIConfigurationMechanism(bus: pci)
+    mechanism.map(in: ports)
+
+    // 00:01.0: ISA bridge, PCI interrupt routing, reset at 0xCF9.
+    let isaBridge = PIIX3ISABridge(irqs: (0..<16).map(isa), control: control)
+    add(isaBridge, at: PCIAddress(1, 0))
+    pci.interruptRouter = isaBridge
+    mechanism.narrowAccess = isaBridge.makeResetWindow()
+
+    // 00:01.1: IDE at 0x1F0/0x3F6 and 0x170/0x376.
+    let ide = PIIX3IDEController(
+      memory: memory.memory, drives: DriveFactory.arranged(drives, as: configuration.drives),
+      interrupts: [isa(14), isa(15)])
+    add(ide, at: PCIAddress(1, 1))
+    ide.map(in: ports)
+
+    // 00:01.3: ACPI where the firmware puts it, APM at 0xB2, GPE at 0xAFE0.
+    let power = PIIX4PowerManagement(clock: clock, ports: ports, sci: isa(9), control: control)
+    add(power, at: PCIAddress(1, 3))
+    power.map()
+
+    // ISA: 0x61, 0x92, 0x60/0x64, 0x70.
+    let port61 = Port61(clock: clock, gate: engine.speakerGate)
+    add(port61).map(in: ports)
+    add(Port92(control: control)).map(in: ports)
+    let keyboardController = KeyboardController8042(
+      keyboardInterrupt: isa(1), mouseInterrupt: isa(12), control: control)
+    add(keyboardController).map(in: ports)
+    input.attach(keyboard: keyboardController.keyboard)
+    input.attach(pointer: keyboardController.mouse)
+    keyboardController.keyboard.onLEDs = { [input] in input.setLEDs($0) }
+    let wallClock: any WallClock = try makeWallClock(configuration.rtc, clock: clock)
+    let layout = GuestMemoryLayout(byteCount: configuration.memoryByteCount)
+    let rtc = RealTimeClock(
+      clock: clock, wallClock: wallClock, interrupt: isa(8),
+      contents: CMOSContents(
+        memory: layout, cpuCount: configuration.topology.count, bootOrder: configuration.boot.cmosCodes))
+    add(rtc).map(in: ports)
+
+    // COM1 … COM4, LPT1.
+    let serialBases: [(UInt16, Int)] = [(0x3F8, 4), (0x2F8, 3), (0x3E8, 4), (0x2E8, 3)]
+    for (index, (text, place)) in zip(configuration.serials, serialBases).enumerated() {
+      guard let text, let port = try characterPorts.open(text, label: "com\(index + 1)") else { continue }
+      let uart = UART16550A(name: "com\(index + 1)", clock: clock, interrupt: isa(place.1), port: port)
+      add(uart).map(in: ports, at: place.0)
+    }
+    if let text = configuration.parallel, let port = try characterPorts.open(text, label: "lpt1") {
+      add(ParallelPort(name: "lpt1", interrupt: isa(7), port: port)).map(in: ports, at: 0x378)
+    }
+    for (index, console) in configuration.debugConsoles.enumerated() {
+      guard let port = try characterPorts.open(console.port, label: "debugcon") else { continue }
+      add(DebugConsole(name: "debugcon\(index)", port: port, readback: console.readback))
+        .map(in: ports, at: console.ioBase)
+    }
+    for exit in configuration.debugExits {
+      add(DebugExit(control: control)).map(in: ports, at: exit.ioBase, count: exit.ioSize)
+    }
+
+    // fw_cfg at 0x510.
+    let firmware = FirmwareConfigurationDevice(memory: memory.memory)
+    add(firmware).map(in: ports)
+    describeMachine(to: firmware, ram: ram)
+
+    kvm.coalescePortWrites()
+  }
+
+  @discardableResult
+  private func add<Added: Device>(_ device: Added) -> Added {
+    devices.append(device)
+    return device
+  }
+
+  private func add<Added: Device & PCIFunction>(_ device: Added, at address: PCIAddress) {
+    devices.append(device)
+    pci.plug(device, at: address)
+  }
+
+  // MARK: Life. The lock is held.
+
+  /// Opens the sockets of the VNC server and serves viewers.
+  /// - Returns: what people must know to reach the machine, a line each.
+  func startDisplay(loop: EventLoop, log: Log) throws -> [String] {
+    return characterPorts.notices
+  }
+
+  /// Ends the VNC server; the lock is not held.
+  func stopDisplay() { vnc?.stop() }
+
+  func reset() {
+    for device in devices { device.reset() }
+  }
+
+  func run() { for device in devices { device.run() } }
+  func pause() { for device in devices { device.pause() } }
+
+  /// Waits until no request to an image is under way.
+  func drainDrives() { for drive in drives { drive.medium?.drain() } }
+
+  /// Tries again what stopped the machine.
+  func retryStoppedDrives() { for drive in drives { drive.retryStopped() } }
+
+  /// Writes out and closes everything on the host.
+  func close() {
+    for drive in drives { drive.medium?.close() }
+    characterPorts.close()
+  }
+}

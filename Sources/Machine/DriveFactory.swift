@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Block
+import Bus
+import EventLoop
+
+/// Opens the images of a machine.
+struct DriveFactory {
+  let loop: EventLoop
+
+  /// Opens all images, in the order of the configuration.
+  func open(_ configurations: [DriveConfiguration], control: any SystemControl) throws -> [Drive] {
+    var drives: [Drive] = []
+    do {
+      for configuration in configurations { drives.append(try open(configuration, control: control)) }
+    } catch {
+      for drive in drives { drive.medium?.close() }
+      throw error
+    }
+    return drives
+  }
+
+  private func open(_ configuration: DriveConfiguration, control: any SystemControl) throws -> Drive {
+    let index = configuration.position?.index ?? 0
+    let drive = Drive(
+      name: "ide\(index / 2)-\(configuration.media == .disk ? "hd" : "cd")\(index & 1)",
+      kind: configuration.media,
+      // As QEMU numbers its drives, so that a guest moved from there finds its disks by their serial numbers.
+      serial: configuration.serial ?? "QM0000\(index + 1)",
+      medium: try configuration.file.map { try image($0, configuration) },
+      writeErrorPolicy: configuration.writeErrorPolicy, readErrorPolicy: configuration.readErrorPolicy)
+    drive.onStop = { [unowned control] in control.requestPause(reason: $0) }
+    return drive
+  }
+
+  private func image(_ path: String, _ configuration: DriveConfiguration) throws -> any BlockDevice {
+    guard configuration.isSnapshot else {
+      return try RawImage.open(path: path, options: configuration.image, loop: loop)
+    }
+    var options = configuration.image
+    options.isReadOnly = true
+    let base = try RawImage.open(path: path, options: options, loop: loop)
+    return try SnapshotOverlay(over: base, canDiscard: configuration.image.discard == .unmap, loop: loop)
+  }
+
+  /// The drives by channel and unit.
+  static func arranged(_ drives: [Drive], as configurations: [DriveConfiguration]) -> [[Drive?]] {
+    var places: [[Drive?]] = [[nil, nil], [nil, nil]]
+    for (drive, configuration) in zip(drives, configurations) {
+      guard let position = configuration.position else { continue }
+      places[position.channel & 1][position.unit & 1] = drive
+    }
+    return places
+  }
+}
