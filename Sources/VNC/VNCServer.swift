@@ -62,6 +62,7 @@ public final class VNCServer: @unchecked Sendable {
       webPort = try Self.listenForBrowsers(configuration, network: network, port: port, listeners: &listeners)
     } catch {
       for index in listeners.indices { listeners[index].close() }
+      screen.stop()
       throw error
     }
     surface.addListener(screen.tracker)
@@ -105,8 +106,9 @@ public final class VNCServer: @unchecked Sendable {
     if host == nil, case .tcp(let own, _) = configuration.address { host = own }
     // QEMU's rule: display N has its WebSocket at port 5700 + N.
     let wanted = web.port ?? (port.map { $0 >= 5900 ? $0 - 200 : 0 } ?? 0)
+    let last = web.port == nil ? configuration.lastPort.map { $0 - 200 } : nil
     let listener = try Listener.tcp(
-      host: host, port: wanted, lastPort: nil, isProtected: configuration.needsPassword)
+      host: host, port: wanted, lastPort: last, isProtected: configuration.needsPassword)
     listeners.append(listener)
     do throws(HostError) { try network.add(listener, isBrowser: true) } catch { throw .host(error) }
     return listener.port

@@ -6,7 +6,7 @@ import Testing
 @testable import VNC
 
 /// Keys and pointer, from the viewer to the guest.
-@Suite struct InputTests {
+@Suite(.serialized) struct InputTests {
   @Test func `extended keys arrive as they are`() throws {
     let stage = try Stage()
     defer { stage.stop() }

@@ -7,7 +7,7 @@ import Testing
 @testable import VNC
 
 /// What viewers see.
-@Suite struct ScreenTests {
+@Suite(.serialized) struct ScreenTests {
   @Test(arguments: ["RFB 003.003\n", "RFB 003.007\n", "RFB 003.008\n", "RFB 003.889\n"])
   func `a viewer of any version sees the screen`(version: String) throws {
     let stage = try Stage()

@@ -26,7 +26,7 @@ public struct KeyboardLayoutName: Equatable, Sendable {
     }
     let parts = name.split(separator: "(", maxSplits: 1, omittingEmptySubsequences: false)
     var variant = parts.count == 2 ? String(parts[1]) : ""
-    if !variant.isEmpty, variant.removeLast() != ")" { throw .unknownKeyboardLayout(name) }
+    if parts.count == 2, variant.popLast() != ")" || variant.isEmpty { throw .unknownKeyboardLayout(name) }
     let layout = String(parts[0])
     let isPlain = (layout + variant).utf8.allSatisfy {
       (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) || (0x30...0x39).contains($0)

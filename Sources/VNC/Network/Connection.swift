@@ -45,7 +45,7 @@ final class Connection {
   private var pairWatch: EventLoop.Watch?
   private var input = ByteQueue()
   /// Bytes of the library's greeting still to come; the viewer has it already.
-  private var greeting = RFB.version.count
+  private var greeting = 0
 
   /// Whether it is a viewer past the handshake.
   var isEstablished: Bool { filter.isEstablished }
@@ -135,9 +135,10 @@ final class Connection {
       return end("\(error)")
     }
     if !hadVersion && filter.hasVersion {
-      guard openPair() else { return }
+      if filter.choosesSecurityType { sendData([1, filter.securityType]) }
       if network.configuration.needsPassword { deadline = network.now + Network.passwordNanoseconds }
     }
+    guard isOpen, pair >= 0 || !filter.isReady || openPair() else { return }
     if filter.isEstablished { deadline = nil }
     flushInput()
   }
@@ -181,6 +182,8 @@ final class Connection {
   /// Ends once everything is sent.
   private func endAfterSending() {
     stage = .ending
+    // From here on it is the sending that must not stall.
+    deadline = nil
     if output.isEmpty {
       // Closing with unread data would take the answer away from the browser.
       shutdown(descriptor, Int32(SHUT_WR))
@@ -254,6 +257,8 @@ final class Connection {
       setsockopt(end, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
     }
     pair = ends[0]
+    // The library's version, and its list of one security type.
+    greeting = RFB.version.count + (filter.choosesSecurityType ? 2 : 0)
     do throws(HostError) {
       pairWatch = try network.loop.watch(pair, for: .readable) { [unowned self] found in
         self.handlePair(found)
@@ -263,7 +268,8 @@ final class Connection {
       end("\(error)")
       return false
     }
-    // The library looks for the version at once, and must find it, or it waits for 100 ms.
+    // The library looks for the version at once, and must find it, or it waits for 100 ms. It finds the security
+    // type too, so that no other server of this process comes in between: the library has one list for all.
     flushInput()
     network.addViewer(ends[1], link: link)
     return true
@@ -301,7 +307,6 @@ final class Connection {
 
   /// The library ended it: a wrong password, or somebody wants to be alone.
   private func libraryHungUp() {
-    if link.hasFailedPassword { network.passwordFailed(link.peer) }
     pairWatch?.cancel()
     pairWatch = nil
     endAfterSending()

@@ -32,8 +32,7 @@ final class Network: @unchecked Sendable {
   private var nextNumber = 0
   private var isTicking = false
   private var isAcceptSuspended = false
-  private var failedPasswords = 0
-  private var failedAt: UInt64 = 0
+  private var failures = PasswordFailures()
 
   /// A network without listeners, whose viewers `screen` serves.
   init(configuration: VNCConfiguration, screen: ScreenService, log: Logger) throws(HostError) {
@@ -159,12 +158,18 @@ final class Network: @unchecked Sendable {
     guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
     if let reason { log.debug("the VNC connection from \(connection.link.peer) ends: \(reason)") }
     connection.close()
+    // Also counts for one who hangs up first.
+    if connection.link.hasFailedPassword {
+      failures.add(connection.link.peer, now: now)
+      log.warning("a VNC viewer from \(connection.link.peer) gave a wrong password")
+    }
   }
 
   /// Hands the library's end of a viewer's pair of sockets to the screen thread.
   func addViewer(_ descriptor: Int32, link: ViewerLink) {
-    guard failedPasswords < 5 || now > failedAt + Self.greetingNanoseconds else {
-      log.warning("a VNC viewer from \(link.peer) was refused: too many wrong passwords, wait ten seconds")
+    guard failures.mayTry(link.peer, now: now) else {
+      log.warning(
+        "a VNC viewer from \(link.peer) was refused: too many wrong passwords from there, wait ten seconds")
       _ = Glibc.close(descriptor)
       return
     }
@@ -173,15 +178,6 @@ final class Network: @unchecked Sendable {
 
   /// The screen thread waits for a viewer to take its data, and it did.
   func wakeScreen() { screen.wake() }
-
-  /// A viewer gave a wrong password. After five in a row, all have to wait for ten seconds.
-  func passwordFailed(_ peer: String) {
-    let time = now
-    if time > failedAt + 6 * Self.greetingNanoseconds { failedPasswords = 0 }
-    failedPasswords += 1
-    failedAt = time
-    log.warning("a VNC viewer from \(peer) gave a wrong password")
-  }
 
   // MARK: Time limits
 

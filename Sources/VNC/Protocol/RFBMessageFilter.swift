@@ -26,8 +26,14 @@ struct RFBMessageFilter {
   /// A filter for a viewer that has not yet said anything.
   init(needsPassword: Bool) { self.needsPassword = needsPassword }
 
-  /// Whether the version is known; before that the library need not hear of the viewer.
+  /// Whether the version is known.
   var hasVersion: Bool { stage != .version }
+  /// Whether the viewer chooses from a list of security types (from 3.7 on).
+  private(set) var choosesSecurityType = false
+  /// Whether the library can take over; before that it need not hear of the viewer.
+  var isReady: Bool { stage != .version && stage != .securityType }
+  /// The security type that is offered (RFC 6143, 7.1.2): 1, none, or 2, a password.
+  var securityType: UInt8 { needsPassword ? 2 : 1 }
   /// Whether the viewer is past the handshake, as far as it is concerned.
   var isEstablished: Bool { stage == .messages }
 
@@ -67,6 +73,10 @@ struct RFBMessageFilter {
       forward(try version(pending[start..<start + 12])[...])
       return 12
     case .securityType:
+      // The library's list belongs to the process, not to the server: it must not decide.
+      guard pending[start] == securityType else {
+        throw Violation(description: "it chose a security type that was not offered")
+      }
       stage = needsPassword ? .challengeResponse : stageAfterSecurity
       forward(pending[start..<start + 1])
       return 1
@@ -96,14 +106,17 @@ struct RFBMessageFilter {
     switch String(decoding: digits, as: UTF8.self) {
     case "003007", "003008":
       stage = .securityType
+      choosesSecurityType = true
       return text
     case "003889":
       // Apple's viewer; without a password it sends no ClientInit (libvncserver, rfb.h, "state").
       stage = .securityType
+      choosesSecurityType = true
       if !needsPassword { stageAfterSecurity = .messages }
       return text
     case let other where other >= "003008":
       stage = .securityType
+      choosesSecurityType = true
       return RFB.version
     default:
       stage = needsPassword ? .challengeResponse : .clientInit

@@ -289,7 +289,10 @@ final class ScreenService: @unchecked Sendable {
     lastTick =
       UInt64(truncatingIfNeeded: time.tv_sec) &* 1_000_000_000 &+ UInt64(truncatingIfNeeded: time.tv_nsec)
     isBusy = false
-    for viewer in viewers { viewer.announceModes() }
+    for viewer in viewers {
+      viewer.announceModes()
+      viewer.update()
+    }
     if viewers.contains(where: \.wantsUpdate) { refresh.post() }
     finish()
   }
