@@ -72,6 +72,21 @@ import Testing
     #expect(movements.contains { $0.buttons == .right })
   }
 
+  @Test func `more buttons come from viewers that have them`() throws {
+    let stage = try Stage()
+    defer { stage.stop() }
+    let client = try stage.viewer([0, -316])
+    #expect(try client.update().map(\.encoding) == [-316])
+    try client.send([5, 0x81, 0, 10, 0, 10, 2])
+    try client.send([5, 0x80, 0, 10, 0, 10, 1])
+    try client.pointer(0, 10, 10)
+    try stage.wait { stage.pointer.movements.count == 3 }
+    #expect(stage.machine { stage.pointer.movements.map(\.buttons) } == [[.left, .extra], .side, []])
+    // Viewers cannot send what the server uses inside.
+    try client.send([255, 0xFE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    #expect(try client.receiveAll().isEmpty)
+  }
+
   @Test func `a tablet gets positions over the whole range`() throws {
     let stage = try Stage()
     defer { stage.stop() }

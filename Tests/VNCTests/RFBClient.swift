@@ -230,7 +230,7 @@ final class RFBClient {
         (width, height) = (w, h)
         screen = .init(repeating: 0xDEAD_BEEF, count: w * h)
       case -239: rectangle.data = try receive(w * h * 4 + (w + 7) / 8 * h)
-      case -257, -258: break
+      case -257, -258, -316: break
       case -261: rectangle.data = try receive(1)
       default: throw Failure(description: "encoding \(encoding)")
       }

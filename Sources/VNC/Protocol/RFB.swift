@@ -29,6 +29,9 @@ enum RFB {
     static let qemu: UInt8 = 255
     /// QEMU's extended key event.
     static let qemuExtendedKey: UInt8 = 0
+    /// Not in the protocol: how the filter passes on a pointer event with more buttons, whose length the library
+    /// does not know. Viewers cannot send it.
+    static let internalPointerEvent: UInt8 = 0xFE
   }
 
   /// Encodings and pseudo-encodings.
@@ -52,6 +55,8 @@ enum RFB {
     /// QEMU: the lights of the keyboard.
     static let keyboardLEDs: Int32 = -261
     static let extendedDesktopSize: Int32 = -308
+    /// Pointer events with a second byte of buttons.
+    static let extendedMouseButtons: Int32 = -316
     static let fineJPEGQuality: ClosedRange<Int32> = -512 ... -412
     static let jpegSubsampling: ClosedRange<Int32> = -768 ... -763
 
@@ -61,7 +66,7 @@ enum RFB {
       switch encoding {
       case raw, copyRectangle, rre, hextile, zlib, tight, zrle: return true
       case desktopSize, lastRectangle, cursor, extendedDesktopSize: return true
-      case pointerMotionChange, extendedKey, keyboardLEDs: return true
+      case pointerMotionChange, extendedKey, keyboardLEDs, extendedMouseButtons: return true
       default:
         return jpegQuality.contains(encoding) || compression.contains(encoding)
           || fineJPEGQuality.contains(encoding) || jpegSubsampling.contains(encoding)

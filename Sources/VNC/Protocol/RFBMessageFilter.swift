@@ -20,6 +20,8 @@ struct RFBMessageFilter {
   private let needsPassword: Bool
   private var stage = Stage.version
   private var pending: [UInt8] = []
+  /// Whether the viewer may send pointer events with more buttons.
+  private var hasMoreButtons = false
   /// Bytes still to come of a message that is being thrown away.
   private var skip = 0
 
@@ -134,7 +136,16 @@ struct RFBMessageFilter {
     case RFB.Message.setEncodings: count = 4
     case RFB.Message.framebufferUpdateRequest: count = 10
     case RFB.Message.keyEvent: count = 8
-    case RFB.Message.pointerEvent: count = 6
+    case RFB.Message.pointerEvent:
+      guard available >= 2 else { return nil }
+      // Bit 7 says that a byte with buttons 8 and 9 follows, once the viewer knows that it may.
+      if hasMoreButtons && pending[start + 1] & 0x80 != 0 {
+        guard available >= 7 else { return nil }
+        let event = pending[start + 1..<start + 7]
+        forward(([RFB.Message.qemu, RFB.Message.internalPointerEvent] + event + [0, 0, 0, 0])[...])
+        return 7
+      }
+      count = 6
     case RFB.Message.clientCutText: count = 8
     case RFB.Message.fileTransfer: count = 12
     case RFB.Message.setScale, RFB.Message.setServerInput, RFB.Message.xvp: count = 4
@@ -205,6 +216,7 @@ struct RFBMessageFilter {
     for index in 0..<count {
       let encoding = Int32(bitPattern: dword(start + 4 + 4 * index))
       guard RFB.Encoding.isOffered(encoding) else { continue }
+      if encoding == RFB.Encoding.extendedMouseButtons { hasMoreButtons = true }
       offered += 1
       message.append(bigEndian: UInt32(bitPattern: encoding))
     }

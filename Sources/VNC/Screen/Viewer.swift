@@ -75,6 +75,7 @@ final class Viewer {
       // The viewer may use the message once it has seen this.
       features.insert(.extendedKeys)
       announce(encoding, x: 0)
+    case RFB.Encoding.extendedMouseButtons: announce(encoding, x: 0)
     case RFB.Encoding.pointerMotionChange:
       features.insert(.pointerMotion)
       announcedAbsolute = nil
@@ -124,10 +125,16 @@ final class Viewer {
   // MARK: Keys
 
   /// A message of QEMU's arrived; all of it is there to be read.
-  func readExtendedKey() -> Bool {
+  func readExtension() -> Bool {
     var message = [UInt8](repeating: 0, count: 11)
     let result = message.withUnsafeMutableBytes { rfbReadExact(client, $0.baseAddress, Int32($0.count)) }
     guard result > 0 else { return false }
+    if message[0] == RFB.Message.internalPointerEvent {
+      let mask = Int32(message[1] & 0x7F) | Int32(message[6] & 3) << 7
+      movePointer(
+        mask: mask, x: Int(message[2]) << 8 | Int(message[3]), y: Int(message[4]) << 8 | Int(message[5]))
+      return true
+    }
     func dword(_ offset: Int) -> UInt32 { message[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) } }
     let isDown = message[1] != 0 || message[2] != 0
     if let key = KeyCode(extendedKeyEvent: dword(7)) {
@@ -193,13 +200,14 @@ final class Viewer {
 }
 
 extension PointerButtons {
-  /// The buttons of RFB's mask: left, middle, right, the wheel's four, and "back".
+  /// The buttons of RFB's mask: left, middle, right, the wheel's four, "back", "forward".
   fileprivate init(vnc mask: Int32) {
     self = []
     if mask & 0x01 != 0 { insert(.left) }
     if mask & 0x02 != 0 { insert(.middle) }
     if mask & 0x04 != 0 { insert(.right) }
     if mask & 0x80 != 0 { insert(.side) }
+    if mask & 0x100 != 0 { insert(.extra) }
   }
 }
 

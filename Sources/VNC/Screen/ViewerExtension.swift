@@ -22,7 +22,7 @@ enum ViewerExtension {
     }
     record.pointee.handleMessage = { client, _, message in
       guard message?.pointee.type == RFB.Message.qemu else { return 0 }
-      return Viewer.of(client)?.readExtendedKey() == true ? 1 : 0
+      return Viewer.of(client)?.readExtension() == true ? 1 : 0
     }
     return record
   }()
