@@ -33,6 +33,8 @@ final class Board {
   private let drives: [Drive]
   private let characterPorts: CharacterPorts
   private var vnc: VNCServer?
+  /// COM1 … COM4.
+  static let serialPorts: [(base: UInt16, irq: Int)] = [(0x3F8, 4), (0x2F8, 3), (0x3E8, 4), (0x2E8, 3)]
   let configuration: MachineConfiguration
 
   /// Builds the board. The lock is held.
@@ -99,11 +101,10 @@ final class Board {
     add(rtc).map(in: ports)
 
     // COM1 … COM4, LPT1.
-    let serialBases: [(UInt16, Int)] = [(0x3F8, 4), (0x2F8, 3), (0x3E8, 4), (0x2E8, 3)]
-    for (index, (text, place)) in zip(configuration.serials, serialBases).enumerated() {
+    for (index, (text, place)) in zip(configuration.serials, Self.serialPorts).enumerated() {
       guard let text, let port = try characterPorts.open(text, label: "com\(index + 1)") else { continue }
-      let uart = UART16550A(name: "com\(index + 1)", clock: clock, interrupt: isa(place.1), port: port)
-      add(uart).map(in: ports, at: place.0)
+      let uart = UART16550A(name: "com\(index + 1)", clock: clock, interrupt: isa(place.irq), port: port)
+      add(uart).map(in: ports, at: place.base)
     }
     if let text = configuration.parallel, let port = try characterPorts.open(text, label: "lpt1") {
       add(ParallelPort(name: "lpt1", interrupt: isa(7), port: port)).map(in: ports, at: 0x378)
@@ -120,7 +121,7 @@ final class Board {
     // fw_cfg at 0x510.
     let firmware = FirmwareConfigurationDevice(memory: memory.memory)
     add(firmware).map(in: ports)
-    describeMachine(to: firmware, ram: ram)
+    try describeMachine(to: firmware, power: power)
 
     kvm.coalescePortWrites()
   }

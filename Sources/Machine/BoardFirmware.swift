@@ -3,27 +3,47 @@
 import Chipset
 import Firmware
 import GuestMemory
+import PCI
 
 /// What the firmware is told about the machine.
 extension Board {
   /// Fills the firmware configuration device.
-  func describeMachine(to device: FirmwareConfigurationDevice, ram: RAMBlock) {
-    typealias Item = FirmwareConfigurationItem
-    let configuration = self.configuration
-    device.set(Item.ramSize, UInt64(ram.byteCount))
-    device.set(Item.cpuCount, UInt16(configuration.topology.count))
-    device.set(Item.maximumCPUCount, UInt16(configuration.topology.count))
-    // Anything but 0 would make the firmware wait for a key.
-    device.set(Item.bootMenu, UInt16(configuration.boot.showsMenu ? 1 : 0))
-    device.set(Item.noGraphic, UInt16(configuration.vga == nil ? 1 : 0))
-    // IRQ 0 arrives at the IOAPIC's pin 2.
-    device.set(Item.irq0Override, UInt32(1))
-    device.setFile("etc/boot-menu-wait", bytes(UInt64(configuration.boot.menuWaitMilliseconds ?? 0)))
-    device.setFile("etc/show-boot-menu", bytes(UInt64(configuration.boot.showsMenu ? 1 : 0)))
-    if let milliseconds = configuration.boot.rebootTimeoutMilliseconds {
-      device.setFile("etc/boot-fail-wait", bytes(UInt32(milliseconds)))
+  func describeMachine(to device: FirmwareConfigurationDevice, power: PIIX4PowerManagement) throws {
+    let layout = GuestMemoryLayout(byteCount: configuration.memoryByteCount)
+    let boot = configuration.boot
+    var items = BoardItems(
+      ramBelow4G: layout.below4GiB, ramAbove4G: layout.above4GiB, cpuCount: configuration.topology.count)
+    items.hasDisplay = configuration.vga != nil
+    items.isBootMenuOffered = boot.showsMenu
+    items.bootMenuWait = boot.menuWaitMilliseconds
+    items.bootRetryWait = boot.rebootTimeoutMilliseconds
+    items.firstBootDevice = (boot.once ?? boot.order).first ?? "c"
+    items.bootOrder = bootOrder(boot.once ?? boot.order)
+    try device.add(items)
+
+    var platform = PlatformDescription(
+      apicIDs: (0..<configuration.topology.count).map { UInt8(clamping: $0) },
+      ramBelow4G: layout.below4GiB, ramAbove4G: layout.above4GiB)
+    platform.hasVGA = configuration.vga != nil
+    platform.generalPurposeEvents = (PIIX4PowerManagement.generalPurposeEventBase, 4)
+    platform.isaDevices = isaDevices
+    try device.addACPI { [platform, unowned power] in
+      // The firmware reads the tables when it has given power management its ports.
+      var current = platform
+      current.powerManagementBase = power.powerManagementBase ?? 0
+      return current
     }
-    device.setFile("bootorder", bootOrder(configuration.boot.once ?? configuration.boot.order))
+  }
+
+  /// What is on the ISA bus and no operating system finds by itself.
+  private var isaDevices: [ISADevice] {
+    var devices: [ISADevice] = [.realTimeClock, .keyboard, .mouse]
+    for (index, place) in Self.serialPorts.enumerated()
+    where index < configuration.serials.count && configuration.serials[index] != nil {
+      devices.append(.serialPort(index + 1, base: place.base, irq: UInt8(place.irq)))
+    }
+    if configuration.parallel != nil { devices.append(.parallelPort(1, base: 0x378, irq: 7)) }
+    return devices
   }
 
   private func bootOrder(_ order: String) -> [UInt8] {
@@ -31,13 +51,10 @@ extension Board {
       guard let position = drive.position else { return nil }
       return BootOrder.Candidate(
         letter: drive.media == .disk ? "c" : "d", index: drive.bootIndex,
-        path: BootOrder.path(ofDriveOn: position.channel, unit: position.unit))
+        path: FirmwarePath.ideDrive(
+          controller: PCIAddress(1, 1), channel: position.channel, unit: position.unit))
     }
     return BootOrder.file(candidates, order: order, isStrict: configuration.boot.isStrict)
-  }
-
-  private func bytes<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
-    withUnsafeBytes(of: value.littleEndian) { Array($0) }
   }
 }
 

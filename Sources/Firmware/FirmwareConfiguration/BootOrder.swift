@@ -17,16 +17,15 @@ public enum BootOrder {
     }
   }
 
-  /// The path of an IDE drive on the controller at device 1, function 1.
-  public static func path(ofDriveOn channel: Int, unit: Int) -> String {
-    "/pci@i0cf8/ide@1,1/drive@\(channel)/disk@\(unit)"
-  }
-
-  /// The file: those with an index first, then those the order names; those it does not name come last if the order is
-  /// not strict (the firmware appends them itself), and "HALT" ends a strict one.
-  public static func file(_ candidates: [Candidate], order: String, isStrict: Bool) -> [UInt8] {
-    let indexed = candidates.filter { $0.index != nil }.sorted { ($0.index ?? 0) < ($1.index ?? 0) }
-    var paths = indexed.map(\.path)
+  /// The file: what comes `first` (a kernel's ROM), then candidates with an index, then those the order names. The
+  /// firmware tries what is not listed last, unless the order is strict, which "HALT" at the end says. Empty if there
+  /// is nothing to say.
+  public static func file(
+    _ candidates: [Candidate], order: String, isStrict: Bool, first: [String] = []
+  ) -> [UInt8] {
+    let indexed = candidates.enumerated().filter { $0.element.index != nil }
+      .sorted { ($0.element.index ?? 0, $0.offset) < ($1.element.index ?? 0, $1.offset) }
+    var paths = first + indexed.map(\.element.path)
     for letter in order { paths += candidates.filter { $0.index == nil && $0.letter == letter }.map(\.path) }
     if isStrict { paths.append("HALT") }
     guard !paths.isEmpty else { return [] }

@@ -3,115 +3,152 @@
 import Bus
 import GuestMemory
 
-/// The firmware configuration device (fw_cfg): what the firmware and the guest may read about the machine, as numbered
-/// items and named files, by ports or by DMA (QEMU's docs/specs/fw_cfg).
-public final class FirmwareConfigurationDevice: RegisterFile, Device {
-  /// The windows: selector and data at 0x510, the DMA address at 0x514.
+/// A file or item that fw_cfg cannot take.
+public enum FirmwareConfigurationError: Error, Equatable, CustomStringConvertible, Sendable {
+  /// Empty, too long, or with bytes that are not printable ASCII.
+  case badName(String)
+  /// The name is taken.
+  case duplicate(String)
+  /// The directory is full.
+  case tooManyFiles(String)
+  /// More than 4 GiB.
+  case tooLarge(String)
+
+  /// A sentence for a person.
+  public var description: String {
+    switch self {
+    case .badName(let name):
+      "fw_cfg: '\(name)' cannot be the name of a file: 1 to \(FirmwareConfigurationLimit.nameByteCount)"
+        + " printable ASCII characters are possible"
+    case .duplicate(let name): "fw_cfg: there is a file '\(name)' already"
+    case .tooManyFiles(let name):
+      "fw_cfg: no room for '\(name)': there are \(FirmwareConfigurationLimit.fileCount) files already"
+    case .tooLarge(let name): "fw_cfg: '\(name)' is 4 GiB or more"
+    }
+  }
+}
+
+/// QEMU's firmware configuration device, fw_cfg: how firmware learns about the machine, and gets tables and
+/// files, through a selector, a data port and DMA.
+///
+/// Source: QEMU, docs/specs/fw_cfg. Everything is read-only to the guest.
+public final class FirmwareConfigurationDevice: Device, RegisterFile {
+  /// The two groups of ports.
   public enum Window {
+    /// Selector and data.
     case ports
+    /// The DMA address.
     case dma
   }
 
-  /// What an item holds: bytes, or bytes made when the guest first selects it after a reset.
-  private final class Item {
-    var bytes: [UInt8]
-    let make: (() -> [UInt8])?
-    init(_ bytes: [UInt8], make: (() -> [UInt8])? = nil) {
-      self.bytes = bytes
-      self.make = make
-    }
-  }
-
   public let deviceName = "fw_cfg"
-  /// Traces selections and DMA.
-  public let trace = TraceCategory("fw_cfg")
   public var traceCategories: [TraceCategory] { [trace] }
 
   private let memory: GuestMemory
-  private var items: [UInt16: Item] = [:]
-  private var files: [(name: String, selector: UInt16)] = []
-  private var selected: Item?
+  private let trace = TraceCategory("fw_cfg")
+  private var items: [UInt16: FirmwareItem] = [:]
+  private var files: [FirmwareItem] = []
+  private var computations: [FirmwareComputation] = []
+
   private var selector: UInt16 = 0
   private var offset = 0
-  private var dmaAddress: UInt64 = 0
+  private var dmaAddressHigh: UInt32 = 0
+  /// The contents of the selected item, nil if there is none; as bare pointers so that reading a byte costs
+  /// no reference counting. `selected` keeps them alive.
+  private var selectedBytes: UnsafeRawBufferPointer?
+  private var selected: FirmwareBlob?
 
-  private static let longestName = 55
-
-  /// A device with its signature and nothing else in it.
+  /// A device with the items that describe itself; its DMA goes to `memory`.
   public init(memory: GuestMemory) {
     self.memory = memory
-    set(FirmwareConfigurationItem.signature, Array("QEMU".utf8))
-    // Bit 0: the traditional interface; bit 1: DMA.
-    set(FirmwareConfigurationItem.identifier, UInt32(3))
+    set(.signature, Array("QEMU".utf8))
+    set(.id, littleEndian: UInt32(3))
     updateDirectory()
+    reset()
   }
 
-  /// Maps its ports.
+  /// Puts the windows at their places.
   public func map(in ports: PortSpace) {
     ports.map(
       RegisterWindow(self, .ports, name: "fw_cfg", count: 2, widest: .word),
       at: FirmwareConfigurationPort.selector)
     ports.map(
-      RegisterWindow(self, .dma, name: "fw_cfg-dma", count: 8, narrowest: .byte, widest: .dword),
+      RegisterWindow(self, .dma, name: "fw_cfg-dma", count: 8, widest: .dword),
       at: FirmwareConfigurationPort.dma)
   }
 
-  // MARK: Contents
+  // MARK: What is in it
 
-  /// Sets a numbered item to bytes.
-  public func set(_ item: UInt16, _ bytes: [UInt8]) { items[item] = Item(bytes) }
-
-  /// Sets a numbered item to a little-endian number.
-  public func set<Value: FixedWidthInteger>(_ item: UInt16, _ value: Value) {
-    set(item, withUnsafeBytes(of: value.littleEndian) { Array($0) })
+  /// Gives the item `selector` its contents.
+  public func set(_ selector: FirmwareSelector, _ blob: FirmwareBlob) {
+    items[selector.rawValue] = FirmwareItem(name: nil, blob: blob)
   }
 
-  /// Adds a file, or replaces it. Names longer than 55 bytes are cut.
-  public func setFile(_ name: String, _ bytes: [UInt8]) { setFile(name, Item(bytes)) }
+  /// Gives the item `selector` its contents.
+  public func set(_ selector: FirmwareSelector, _ bytes: [UInt8]) { set(selector, FirmwareBlob(bytes)) }
 
-  /// Adds a file whose contents are made when the guest first selects any such file after a reset.
-  public func setFile(_ name: String, make: @escaping () -> [UInt8]) {
-    setFile(name, Item(make(), make: make))
+  /// Gives the item `selector` a number, little-endian, as the format wants it.
+  public func set(_ selector: FirmwareSelector, littleEndian value: some FixedWidthInteger) {
+    set(selector, withUnsafeBytes(of: value.littleEndian) { Array($0) })
   }
 
-  private func setFile(_ name: String, _ item: Item) {
-    let name = String(decoding: Array(name.utf8.prefix(Self.longestName)), as: UTF8.self)
-    if let known = files.first(where: { $0.name == name }) {
-      items[known.selector] = item
-    } else {
-      let selector = FirmwareConfigurationItem.firstFile + UInt16(truncatingIfNeeded: files.count)
-      files.append((name, selector))
-      items[selector] = item
+  /// Adds a file with fixed contents.
+  public func addFile(_ name: String, _ blob: FirmwareBlob) throws(FirmwareConfigurationError) {
+    try add([FirmwareItem(name: name, blob: blob)])
+  }
+
+  /// Adds a file with fixed contents.
+  public func addFile(_ name: String, _ bytes: [UInt8]) throws(FirmwareConfigurationError) {
+    try addFile(name, FirmwareBlob(bytes))
+  }
+
+  /// Adds files whose contents are computed together when firmware first selects one of them after a reset.
+  /// `compute` returns the contents in the order of `names`; it is also called once now, and the sizes it
+  /// returns then are kept.
+  public func addFiles(_ names: [String], computedBy compute: @escaping () -> [[UInt8]])
+    throws(FirmwareConfigurationError)
+  {
+    let computation = FirmwareComputation(names: names, compute: compute)
+    try add(computation.items)
+    computations.append(computation)
+  }
+
+  /// The names of the files, sorted.
+  public var fileNames: [String] { files.compactMap(\.name) }
+
+  private func add(_ new: [FirmwareItem]) throws(FirmwareConfigurationError) {
+    for item in new {
+      let name = item.name ?? ""
+      guard !name.isEmpty, name.utf8.count <= FirmwareConfigurationLimit.nameByteCount,
+        name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+      else { throw .badName(name) }
+      guard !files.contains(where: { $0.name == name }) else { throw .duplicate(name) }
+      guard item.blob.count < 1 << 32 else { throw .tooLarge(name) }
     }
+    guard files.count + new.count <= FirmwareConfigurationLimit.fileCount else {
+      throw .tooManyFiles(new.first?.name ?? "")
+    }
+    files += new
+    files.sort { ($0.name ?? "").utf8.lexicographicallyPrecedes(($1.name ?? "").utf8) }
     updateDirectory()
   }
 
-  /// The names of the files.
-  public var fileNames: [String] { files.map(\.name) }
-
-  /// The directory: a big-endian count, and for each file its size, selector, and name of 56 bytes.
+  /// Numbers the files in the order of their names and lists them.
   private func updateDirectory() {
-    func bigEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
-      withUnsafeBytes(of: value.bigEndian) { Array($0) }
+    var directory = bigEndian(UInt32(files.count))
+    for (index, file) in files.enumerated() {
+      let key = FirmwareSelector.firstFile.rawValue + UInt16(index)
+      items[key] = file
+      let name = Array((file.name ?? "").utf8)
+      directory += bigEndian(UInt32(truncatingIfNeeded: file.blob.count)) + bigEndian(key) + [0, 0]
+      directory +=
+        name + [UInt8](repeating: 0, count: FirmwareConfigurationLimit.nameByteCount + 1 - name.count)
     }
-    var bytes = bigEndian(UInt32(truncatingIfNeeded: files.count))
-    for (name, selector) in files.sorted(by: { $0.name < $1.name }) {
-      let size = items[selector]?.bytes.count ?? 0
-      let text = Array(name.utf8)
-      bytes += bigEndian(UInt32(truncatingIfNeeded: size)) + bigEndian(selector) + [0, 0]
-      bytes += text + Array(repeating: 0, count: Self.longestName + 1 - text.count)
-    }
-    set(FirmwareConfigurationItem.fileDirectory, bytes)
+    set(.fileDirectory, directory)
   }
 
-  /// Makes the items anew that depend on what the firmware has programmed by now.
-  private func select(_ number: UInt16) {
-    trace("select \(hex(number))")
-    selector = number
-    offset = 0
-    // Bit 14 asked for writing, which no item here takes.
-    selected = items[number & ~0x4000]
-    if let make = selected?.make { selected?.bytes = make() }
+  private func bigEndian(_ value: some FixedWidthInteger) -> [UInt8] {
+    withUnsafeBytes(of: value.bigEndian) { Array($0) }
   }
 
   // MARK: Registers
@@ -119,103 +156,157 @@ public final class FirmwareConfigurationDevice: RegisterFile, Device {
   public func read(_ window: Window, offset register: Int, width: AccessWidth) -> UInt64 {
     switch window {
     case .ports:
-      // The data port is one byte wide; the selector reads as nothing.
-      return register == 1 ? UInt64(nextByte()) : 0
+      // Only byte reads are data; the device does not decode others.
+      return width == .byte ? UInt64(nextByte()) : 0
     case .dma:
-      // "QEMU CFG", big-endian, says that DMA is there.
-      let signature: UInt64 = 0x5145_4D55_2043_4647
-      return signature.byteSwapped >> UInt64(register * 8)
+      // Reads as "QEMU CFG", which is how its presence is told.
+      let signature: UInt64 = 0x4746_4320_554D_4551
+      return signature >> UInt64(register * 8)
+    }
+  }
+
+  public func write(_ window: Window, offset register: Int, value: UInt64, width: AccessWidth) {
+    switch (window, register, width) {
+    case (.ports, 0, .word):
+      select(UInt16(truncatingIfNeeded: value))
+    case (.dma, 0, .dword):
+      dmaAddressHigh = UInt32(truncatingIfNeeded: value).byteSwapped
+    case (.dma, 4, .dword):
+      let address = UInt64(dmaAddressHigh) << 32 | UInt64(UInt32(truncatingIfNeeded: value).byteSwapped)
+      dmaAddressHigh = 0
+      transfer(GuestAddress(address))
+    default:
+      break
     }
   }
 
   private func nextByte() -> UInt8 {
-    guard let bytes = selected?.bytes, offset < bytes.count else { return 0 }
-    defer { offset += 1 }
+    guard let bytes = selectedBytes, offset < bytes.count else { return 0 }
+    defer { offset &+= 1 }
     return bytes[offset]
   }
 
-  public func write(_ window: Window, offset register: Int, value: UInt64, width: AccessWidth) {
-    switch window {
-    case .ports:
-      if register == 0 { select(UInt16(truncatingIfNeeded: value)) }
-    case .dma:
-      // Two big-endian halves; the low one starts the command.
-      guard width == .dword else { return }
-      let half = UInt64(UInt32(truncatingIfNeeded: value).byteSwapped)
-      if register == 0 {
-        dmaAddress = half << 32
-      } else if register == 4 {
-        let address = GuestAddress(dmaAddress | half)
-        dmaAddress = 0
-        runDMA(at: address)
-      }
-    }
+  private func select(_ key: UInt16) {
+    selector = key & ~FirmwareSelector.writeChannelBit
+    offset = 0
+    let item = items[selector]
+    item?.computation?.bringUpToDate()
+    take(item)
+    trace("select \(hex(key)): \(item.map { "\($0.name ?? "item"), \($0.blob.count) bytes" } ?? "nothing")")
   }
 
-  /// A command: control, length and address, all big-endian; the control word is zeroed when it is done.
-  private func runDMA(at command: GuestAddress) {
-    guard let control = memory.load(command, as: UInt32.self)?.byteSwapped,
-      let length = memory.load(command + 4, as: UInt32.self)?.byteSwapped,
-      let address = memory.load(command + 8, as: UInt64.self)?.byteSwapped
-    else { return }
-    let bits = FirmwareConfigurationDMAControl(rawValue: control)
-    trace("dma \(hex(control)) length \(length) address \(hex(address))")
-    if bits.contains(.select) { select(UInt16(truncatingIfNeeded: control >> 16)) }
-    var isError = false
-    if bits.contains(.read) {
-      isError = !transfer(to: GuestAddress(address), count: Int(length))
-    } else if bits.contains(.write) {
-      isError = true
-    } else if bits.contains(.skip) {
-      offset = min(offset &+ Int(length), selected?.bytes.count ?? 0)
-    }
-    let result = isError ? FirmwareConfigurationDMAControl.error.rawValue : 0
-    memory.store(result.byteSwapped, at: command)
+  private func take(_ item: FirmwareItem?) {
+    selected = item?.blob
+    selectedBytes = selected?.bytes
   }
 
-  /// Copies from the item; beyond its end zeroes are read.
-  private func transfer(to address: GuestAddress, count: Int) -> Bool {
-    let available = max(0, min(count, (selected?.bytes.count ?? 0) - offset))
-    var isComplete = true
-    if available > 0, let item = selected {
-      isComplete = item.bytes.withUnsafeBytes {
-        memory.write(address, from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + available)]))
-      }
+  // MARK: DMA
+
+  /// Carries out the transfer described at `descriptor`: control, length (32 bits each) and address (64 bits),
+  /// all big-endian. The control word is overwritten with 0, or with the error bit.
+  private func transfer(_ descriptor: GuestAddress) {
+    guard let controlWord = memory.load(descriptor, as: UInt32.self)?.byteSwapped,
+      let length = memory.load(descriptor + 4, as: UInt32.self)?.byteSwapped,
+      let address = memory.load(descriptor + 8, as: UInt64.self)?.byteSwapped
+    else {
+      trace("DMA descriptor at \(descriptor) is not in RAM")
+      memory.store(FirmwareDMAControl.error.rawValue.byteSwapped, at: descriptor)
+      return
+    }
+    let control = FirmwareDMAControl(rawValue: controlWord)
+    if control.contains(.select) { select(UInt16(truncatingIfNeeded: controlWord >> 16)) }
+    var succeeded = true
+    if control.contains(.read) {
+      succeeded = copyOut(count: Int(length), to: GuestAddress(address))
+    } else if control.contains(.write) {
+      // Nothing here is writable.
+      succeeded = length == 0
+    } else if control.contains(.skip) {
+      offset = min(offset &+ Int(length), selectedBytes?.count ?? 0)
+    }
+    trace(
+      "DMA \(hex(controlWord)), \(length) bytes, \(GuestAddress(address)): \(succeeded ? "done" : "failed")")
+    let result: FirmwareDMAControl = succeeded ? [] : .error
+    memory.store(result.rawValue.byteSwapped, at: descriptor)
+  }
+
+  /// Copies `count` bytes of the selected item, and zeroes beyond its end, to guest memory.
+  private func copyOut(count: Int, to address: GuestAddress) -> Bool {
+    var available = 0
+    if let bytes = selectedBytes, offset < bytes.count {
+      available = min(count, bytes.count - offset)
+      let part = UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + available)])
+      guard memory.write(address, from: part) else { return false }
       offset += available
     }
-    var done = available
-    while isComplete, done < count {
-      guard let zeroes = memory.hostBytes(at: address + done, count: count - done, for: .write) else {
+    let fill = count - available
+    guard fill <= FirmwareConfigurationLimit.fillByteCount else { return false }
+    return zero(count: fill, at: address + available)
+  }
+
+  private func zero(count: Int, at address: GuestAddress) -> Bool {
+    var done = 0
+    while done < count {
+      guard let piece = memory.hostBytes(at: address + done, count: count - done, for: .write) else {
         return false
       }
-      zeroes.initializeMemory(as: UInt8.self, repeating: 0)
-      done += zeroes.count
+      piece.initializeMemory(as: UInt8.self, repeating: 0)
+      done += piece.count
     }
-    return isComplete
+    return true
   }
 
   // MARK: Life
 
   public func reset() {
-    selected = nil
+    for computation in computations { computation.isCurrent = false }
     selector = 0
     offset = 0
-    dmaAddress = 0
+    dmaAddressHigh = 0
+    take(items[0])
   }
 
-  /// What is selected and how far it was read; the contents are the machine's.
+  /// What the guest can notice: the registers, and the computed files as this boot's firmware saw them.
   public struct State: SavedState {
     public static let version = 1
+    /// The selected item.
     public var selector: UInt16
-    public var offset: Int
-    public var dmaAddress: UInt64
+    /// Where in it the next read is.
+    public var offset: UInt32
+    /// The high half of the DMA address.
+    public var dmaAddressHigh: UInt32
+    /// Computed files by name; only those computed since the last reset.
+    public var computedFiles: [String: [UInt8]]
   }
 
-  public func save() -> State { State(selector: selector, offset: offset, dmaAddress: dmaAddress) }
+  public func save() -> State {
+    var computed: [String: [UInt8]] = [:]
+    for computation in computations where computation.isCurrent {
+      for item in computation.items { computed[item.name ?? ""] = item.blob.array }
+    }
+    return State(
+      selector: selector, offset: UInt32(truncatingIfNeeded: offset), dmaAddressHigh: dmaAddressHigh,
+      computedFiles: computed)
+  }
 
   public func restore(_ state: State) throws(RestoreError) {
-    select(state.selector)
-    offset = min(max(state.offset, 0), selected?.bytes.count ?? 0)
-    dmaAddress = state.dmaAddress
+    let known = Dictionary(
+      computations.flatMap(\.items).map { ($0.name ?? "", $0) }, uniquingKeysWith: { first, _ in first })
+    for (name, bytes) in state.computedFiles {
+      guard let item = known[name] else { throw RestoreError("fw_cfg: no computed file '\(name)' here") }
+      guard bytes.count == item.blob.count else {
+        throw RestoreError("fw_cfg: '\(name)' has \(bytes.count) bytes in the state, \(item.blob.count) here")
+      }
+    }
+    for computation in computations {
+      computation.isCurrent = computation.items.allSatisfy { state.computedFiles[$0.name ?? ""] != nil }
+      for item in computation.items {
+        if let bytes = state.computedFiles[item.name ?? ""] { item.replace(FirmwareBlob(bytes)) }
+      }
+    }
+    selector = state.selector & ~FirmwareSelector.writeChannelBit
+    dmaAddressHigh = state.dmaAddressHigh
+    take(items[selector])
+    offset = min(Int(state.offset), selected?.count ?? 0)
   }
 }
