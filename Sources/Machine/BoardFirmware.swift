@@ -3,6 +3,7 @@
 import Chipset
 import Firmware
 import GuestMemory
+import KVM
 import PCI
 
 /// What the firmware is told about the machine.
@@ -13,6 +14,8 @@ extension Board {
     let boot = configuration.boot
     var items = BoardItems(
       ramBelow4G: layout.below4GiB, ramAbove4G: layout.above4GiB, cpuCount: configuration.topology.count)
+    let ownPages = KVMEngine.reservedAddresses
+    items.reserved = [(ownPages.lowerBound, ownPages.upperBound - ownPages.lowerBound)]
     items.hasDisplay = configuration.vga != nil
     items.isBootMenuOffered = boot.showsMenu
     items.bootMenuWait = boot.menuWaitMilliseconds
