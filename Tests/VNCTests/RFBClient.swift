@@ -173,10 +173,12 @@ final class RFBClient {
       rfbEncryptBytes(&challenge, &key)
       try send(challenge)
     }
+    let isApples = version == "RFB 003.889\n"
     if password != nil || version == "RFB 003.008\n" {
       guard try number(4) == 0 else { throw Failure(description: "wrong password") }
     }
-    try send([shared ? 1 : 0])
+    // Apple's viewer, where it needs no password, neither expects a result nor sends this.
+    if !isApples || password != nil { try send([shared ? 1 : 0]) }
     width = try number(2)
     height = try number(2)
     _ = try receive(16)

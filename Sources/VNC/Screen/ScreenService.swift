@@ -106,7 +106,11 @@ final class ScreenService: @unchecked Sendable {
 
   private func add(_ descriptor: Int32, link: ViewerLink) {
     if screen == nil { openScreen() }
-    guard let screen, let client = rfbNewClient(screen, descriptor) else {
+    guard let screen else {
+      close(descriptor)
+      return
+    }
+    guard let client = rfbNewClient(screen, descriptor) else {
       log.debug("the library refused the viewer from \(link.peer)")
       closeScreenIfUnused()
       return
