@@ -28,6 +28,8 @@ public protocol Engine: AnyObject {
   func clockStateChanged(isRunning: Bool)
   /// What port 0x61 needs of the engine's 8254.
   var speakerGate: any SpeakerGate { get }
+  /// Delivers the writes that the engine has queued for windows that allow it. With the machine's lock held.
+  func drainCoalescedWrites()
   /// A message-signalled interrupt: `data` written to `address` (0xFEExxxxx).
   func sendMessage(address: UInt64, data: UInt32)
 }

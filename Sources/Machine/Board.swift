@@ -32,6 +32,8 @@ final class Board {
   private(set) var devices: [any Device] = []
   private let drives: [Drive]
   private let characterPorts: CharacterPorts
+  private var screenSource: ScreenSource?
+  private var vga: VGADevice?
   private var vnc: VNCServer?
   /// COM1 … COM4.
   static let serialPorts: [(base: UInt16, irq: Int)] = [(0x3F8, 4), (0x2F8, 3), (0x3E8, 4), (0x2E8, 3)]
@@ -82,6 +84,9 @@ final class Board {
     add(power, at: PCIAddress(1, 3))
     power.map()
 
+    // 00:02.0: VGA at 0x3B0, 0x1CE and 0xA0000.
+    if let card = configuration.vga { vga = try makeVGA(card, clock: clock, files: files) }
+
     // ISA: 0x61, 0x92, 0x60/0x64, 0x70.
     let port61 = Port61(clock: clock, gate: engine.speakerGate)
     add(port61).map(in: ports)
@@ -126,6 +131,17 @@ final class Board {
     kvm.coalescePortWrites()
   }
 
+  private func makeVGA(_ card: VGAConfiguration, clock: Clock, files: FirmwareFiles) throws -> VGADevice {
+    let rom = try OptionROM.load(card.romFile ?? "vgabios-stdvga.bin", files: files, package: "seabios")
+    let vga = try VGADevice(
+      memory: memory, clock: clock, surface: surface, videoByteCount: card.memoryMegabytes << 20,
+      rom: try OptionROM.block(name: "vga.rom", rom), preferredWidth: card.preferredWidth,
+      preferredHeight: card.preferredHeight)
+    add(vga, at: PCIAddress(2))
+    vga.map(in: ports)
+    return vga
+  }
+
   @discardableResult
   private func add<Added: Device>(_ device: Added) -> Added {
     devices.append(device)
@@ -142,7 +158,20 @@ final class Board {
   /// Opens the sockets of the VNC server and serves viewers.
   /// - Returns: what people must know to reach the machine, a line each.
   func startDisplay(loop: EventLoop, log: Log) throws -> [String] {
-    return characterPorts.notices
+    guard let text = configuration.vnc, var settings = try VNCConfiguration.parse(text) else {
+      return characterPorts.notices
+    }
+    if let layout = configuration.keyboardLayout { settings.keyboardLayout = try KeyboardLayoutName(layout) }
+    let source = ScreenSource(engine: engine, card: vga)
+    let server = try VNCServer(
+      configuration: settings, surface: surface, source: source, input: input, loop: loop,
+      name: configuration.name ?? "Martlet")
+    vnc = server
+    screenSource = source
+    try server.start()
+    let viewer = server.displayAddress.map { ["the screen is on \($0) for VNC viewers"] } ?? []
+    let browser = server.url.map { ["and in a browser on \($0)"] } ?? []
+    return characterPorts.notices + viewer + browser
   }
 
   /// Ends the VNC server; the lock is not held.
