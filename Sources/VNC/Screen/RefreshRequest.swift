@@ -14,12 +14,14 @@ final class RefreshRequest: @unchecked Sendable {
   /// Requests for `source`, which `loop` carries out.
   init(source: any DisplaySource, loop: EventLoop) { (self.source, self.loop) = (source, loop) }
 
-  /// Has the source drawn soon. May be called from any thread.
-  func post() {
+  /// Has the source drawn soon, and `done` called afterwards, on the machine's loop. May be called from any thread; while a
+  /// drawing is under way, its end is the one that is told.
+  func post(done: @escaping @Sendable () -> Void) {
     guard !isUnderWay.exchange(true, ordering: .acquiringAndReleasing) else { return }
     loop.post {
       self.isUnderWay.store(false, ordering: .releasing)
       self.source.refresh(all: false)
+      done()
     }
   }
 }

@@ -39,6 +39,8 @@ final class ScreenService: @unchecked Sendable {
   private var framebuffer: Framebuffer?
   private var viewers: [Viewer] = []
   private var lastTick: UInt64 = 0
+  /// When the machine last drew.
+  private var lastRefresh: UInt64 = 0
   private var isBusy = false
   private var layout: KeyboardLayout?
   private var isLayoutMissing = false
@@ -145,8 +147,34 @@ final class ScreenService: @unchecked Sendable {
       var waiting: Int32 = 0
       guard ioctl(viewer.client.pointee.sock, UInt(FIONREAD), &waiting) == 0, waiting > 0 else { break }
     }
-    viewer.update()
+    updateFreshly(viewer)
     finish()
+  }
+
+  /// Sends an update, from a picture no older than the interval at which viewers see changes anyway: a viewer that asks for
+  /// the whole screen once gets what is on it now.
+  private func updateFreshly(_ viewer: Viewer) {
+    guard viewer.wantsUpdate else { return }
+    if Self.now &- lastRefresh < Self.busyInterval { return viewer.update() }
+    viewer.awaitsRefresh = true
+    requestRefresh()
+  }
+
+  private func requestRefresh() {
+    refresh.post { [loop] in loop.post { [weak self] in self?.refreshDone() } }
+  }
+
+  private func refreshDone() {
+    lastRefresh = Self.now
+    for viewer in viewers { viewer.awaitsRefresh = false }
+    screenChanged()
+  }
+
+  private static var now: UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(truncatingIfNeeded: time.tv_sec) &* 1_000_000_000
+      &+ UInt64(truncatingIfNeeded: time.tv_nsec)
   }
 
   /// Forgets viewers that are gone, and sees to the next refresh.
@@ -174,7 +202,7 @@ final class ScreenService: @unchecked Sendable {
   private func openScreen() {
     RFBLibrary.prepare(log: log)
     tracker.setActive(true)
-    refresh.post()
+    requestRefresh()
     let framebuffer = surface.lock.withLock { Framebuffer(copying: surface) }
     guard let screen = rfbGetScreen(nil, nil, Int32(framebuffer.width), Int32(framebuffer.height), 8, 3, 4)
     else {
@@ -288,16 +316,13 @@ final class ScreenService: @unchecked Sendable {
   }
 
   private func tick() {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    lastTick =
-      UInt64(truncatingIfNeeded: time.tv_sec) &* 1_000_000_000 &+ UInt64(truncatingIfNeeded: time.tv_nsec)
+    lastTick = Self.now
     isBusy = false
     for viewer in viewers {
       viewer.announceModes()
       viewer.update()
     }
-    if viewers.contains(where: \.wantsUpdate) { refresh.post() }
+    if viewers.contains(where: \.wantsUpdate) { requestRefresh() }
     finish()
   }
 

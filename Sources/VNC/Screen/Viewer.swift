@@ -18,6 +18,8 @@ final class Viewer {
 
   let client: rfbClientPtr
   let link: ViewerLink
+  /// Its request came while the picture was old: it waits until the machine has drawn.
+  var awaitsRefresh = false
   var watch: EventLoop.Watch?
   private unowned let service: ScreenService
   private var features: Features = []
@@ -51,7 +53,7 @@ final class Viewer {
 
   /// Sends it what changed, if it asked for that and takes what it gets.
   func update() {
-    guard wantsUpdate else { return }
+    guard wantsUpdate, !awaitsRefresh else { return }
     var inFlight: Int32 = 0
     guard ioctl(client.pointee.sock, UInt(TIOCOUTQ), &inFlight) == 0, link.mayUpdate(inFlight: Int(inFlight))
     else { return }
