@@ -132,10 +132,10 @@ final class Board {
   }
 
   private func makeVGA(_ card: VGAConfiguration, clock: Clock, files: FirmwareFiles) throws -> VGADevice {
-    let rom = try OptionROM.load(card.romFile ?? "vgabios-stdvga.bin", files: files, package: "seabios")
+    let rom = try OptionROM.load(card.romFile ?? "vgabios-stdvga.bin", files: files)
     let vga = try VGADevice(
       memory: memory, clock: clock, surface: surface, videoByteCount: card.memoryMegabytes << 20,
-      rom: try OptionROM.block(name: "vga.rom", rom), preferredWidth: card.preferredWidth,
+      rom: try rom.makeROM(), preferredWidth: card.preferredWidth,
       preferredHeight: card.preferredHeight)
     add(vga, at: PCIAddress(2))
     vga.map(in: ports)

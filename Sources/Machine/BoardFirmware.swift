@@ -25,7 +25,9 @@ extension Board {
     try device.add(items)
 
     var platform = PlatformDescription(
-      apicIDs: (0..<configuration.topology.count).map { UInt8(clamping: $0) },
+      apicIDs: (0..<configuration.topology.count).map {
+        UInt8(clamping: configuration.topology.apicID(of: $0))
+      },
       ramBelow4G: layout.below4GiB, ramAbove4G: layout.above4GiB)
     platform.hasVGA = configuration.vga != nil
     platform.generalPurposeEvents = (PIIX4PowerManagement.generalPurposeEventBase, 4)
