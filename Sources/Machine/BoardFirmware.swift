@@ -21,7 +21,13 @@ extension Board {
     items.bootMenuWait = boot.menuWaitMilliseconds
     items.bootRetryWait = boot.rebootTimeoutMilliseconds
     items.firstBootDevice = (boot.once ?? boot.order).first ?? "c"
-    items.bootOrder = bootOrder(boot.once ?? boot.order)
+    let kernel = try configuration.firmware.kernel.map {
+      try DirectBoot(
+        kernel: $0, initrd: configuration.firmware.initrd, commandLine: configuration.firmware.commandLine,
+        ramBelow4G: layout.below4GiB)
+    }
+    if let kernel { try device.add(kernel) }
+    items.bootOrder = bootOrder(boot.once ?? boot.order, kernel: kernel)
     try device.add(items)
 
     var platform = PlatformDescription(
@@ -51,7 +57,7 @@ extension Board {
     return devices
   }
 
-  private func bootOrder(_ order: String) -> [UInt8] {
+  private func bootOrder(_ order: String, kernel: DirectBoot?) -> [UInt8] {
     let candidates = configuration.drives.compactMap { drive -> BootOrder.Candidate? in
       guard let position = drive.position else { return nil }
       return BootOrder.Candidate(
@@ -59,7 +65,9 @@ extension Board {
         path: FirmwarePath.ideDrive(
           controller: PCIAddress(1, 1), channel: position.channel, unit: position.unit))
     }
-    return BootOrder.file(candidates, order: order, isStrict: configuration.boot.isStrict)
+    return BootOrder.file(
+      candidates, order: order, isStrict: configuration.boot.isStrict,
+      first: kernel.map { [$0.bootPath] } ?? [])
   }
 }
 
