@@ -12,21 +12,23 @@ public final class PCIBus {
   /// Where interrupts go: line 0 … 3 is INTA# … INTD# of the bus after the slots' swizzle, i.e. the PIRQ
   /// lines of the ISA bridge.
   public var interruptRouter: (any InterruptSink)? {
-    didSet { for line in 0..<4 { interruptRouter?.setInterruptLine(line, isRaised: counts[line] > 0) } }
+    didSet { for line in 0..<4 { interruptRouter?.setInterruptLine(line, isRaised: isRaised(line: line)) } }
   }
   /// Traces configuration accesses.
   public let trace = TraceCategory("pci")
 
   private var slots: [PCIFunction?] = Array(repeating: nil, count: 256)
-  /// Which functions hold each line: shared lines are wired-or.
-  private var raised: [[PCIAddress]] = [[], [], [], []]
-  private var counts: [Int] { raised.map(\.count) }
+  /// How many functions hold each line: shared lines are wired-or.
+  private let holders = UnsafeMutablePointer<Int>.allocate(capacity: 4)
 
   /// An empty bus.
   public init(ports: PortSpace, memory: MemorySpace) {
     self.ports = ports
     self.memory = memory
+    holders.initialize(repeating: 0, count: 4)
   }
+
+  deinit { holders.deallocate() }
 
   /// Plugs a function in.
   /// - Returns: false if the place is taken.
@@ -47,21 +49,22 @@ public final class PCIBus {
 
   /// The lowest device number at or above `first` with nothing in it.
   public func freeDevice(from first: Int = 2) -> Int? {
-    (max(0, first)..<32).first { device in (0..<8).allSatisfy { slots[device * 8 + $0] == nil } }
+    (min(max(0, first), 32)..<32).first { device in (0..<8).allSatisfy { slots[device * 8 + $0] == nil } }
   }
 
   /// The bus line that pin `pin` (1 … 4) of a device drives: INTx pins rotate by device number (PCI 3.0,
   /// section 2.2.6), on this board as on QEMU's: line = (pin - 1 + device - 1) mod 4.
   public static func line(device: Int, pin: UInt8) -> Int { (Int(pin) - 1 + device - 1 + 4) & 3 }
 
-  func setInterrupt(of address: PCIAddress, pin: UInt8, isRaised: Bool) {
-    let line = Self.line(device: address.device, pin: pin)
-    let holds = raised[line].contains(address)
-    guard holds != isRaised else { return }
-    let before = !raised[line].isEmpty
-    if isRaised { raised[line].append(address) } else { raised[line].removeAll { $0 == address } }
-    let after = !raised[line].isEmpty
-    if before != after { interruptRouter?.setInterruptLine(line, isRaised: after) }
+  /// Whether any function holds line 0 … 3.
+  public func isRaised(line: Int) -> Bool { holders[line & 3] > 0 }
+
+  /// A function begins or ceases to hold a line; functions tell changes only.
+  func setInterrupt(device: Int, pin: UInt8, isRaised: Bool) {
+    let line = Self.line(device: device, pin: pin)
+    let before = holders[line]
+    holders[line] = max(0, before + (isRaised ? 1 : -1))
+    if (before > 0) != (holders[line] > 0) { interruptRouter?.setInterruptLine(line, isRaised: isRaised) }
   }
 
   /// Reads configuration space; all ones where there is no function.

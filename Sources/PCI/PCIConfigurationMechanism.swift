@@ -5,17 +5,20 @@ import Bus
 /// Configuration mechanism #1: CONFIG_ADDRESS at port 0xCF8, CONFIG_DATA at 0xCFC (PCI 3.0, section
 /// 3.2.2.3.2). Only a dword access reaches CONFIG_ADDRESS; narrower ones at 0xCF8 … 0xCFB belong to other
 /// devices (0xCF9 is the reset register).
-public final class PCIConfigurationMechanism: RegisterFile {
+public final class PCIConfigurationMechanism: RegisterFile, Device {
   /// The windows of the mechanism.
   public enum Window {
     case address
     case data
   }
 
+  public let deviceName = "pci-configuration"
   /// The register at 0xCF8: enable bit 31, bus 23…16, device 15…11, function 10…8, register 7…2.
-  public var configAddress: UInt32 = 0
+  public private(set) var configAddress: UInt32 = 0
+  /// The other bits are reserved and read as zero.
+  private static let implementedBits: UInt32 = 0x80FF_FFFC
   private let bus: PCIBus
-  /// What answers accesses narrower than a dword at 0xCF8 … 0xCFB.
+  /// What answers accesses narrower than a dword at 0xCF8 … 0xCFB, byte by byte.
   public var narrowAccess: AddressWindow?
 
   /// The mechanism for `bus`, not yet mapped.
@@ -31,7 +34,12 @@ public final class PCIConfigurationMechanism: RegisterFile {
     switch window {
     case .address:
       if width == .dword && offset == 0 { return UInt64(configAddress) }
-      return narrowAccess?.read(UInt64(offset), width) ?? width.allOnes
+      guard let narrowAccess else { return width.allOnes }
+      var value: UInt64 = 0
+      for index in 0..<width.count {
+        value |= narrowAccess.read(UInt64(offset + index), .byte) << UInt64(index * 8)
+      }
+      return value
     case .data:
       guard let (address, register) = target(offset) else { return width.allOnes }
       return UInt64(bus.readConfiguration(address, register, width))
@@ -42,9 +50,11 @@ public final class PCIConfigurationMechanism: RegisterFile {
     switch window {
     case .address:
       if width == .dword && offset == 0 {
-        configAddress = UInt32(truncatingIfNeeded: value)
-      } else {
-        narrowAccess?.write(UInt64(offset), value, width)
+        configAddress = UInt32(truncatingIfNeeded: value) & Self.implementedBits
+      } else if let narrowAccess {
+        for index in 0..<width.count {
+          narrowAccess.write(UInt64(offset + index), value >> UInt64(index * 8) & 0xFF, .byte)
+        }
       }
     case .data:
       guard let (address, register) = target(offset) else { return }
@@ -57,5 +67,19 @@ public final class PCIConfigurationMechanism: RegisterFile {
     guard configAddress >> 31 == 1, configAddress >> 16 & 0xFF == 0 else { return nil }
     let address = PCIAddress(Int(configAddress >> 11 & 31), Int(configAddress >> 8 & 7))
     return (address, Int(configAddress & 0xFC) + offset)
+  }
+
+  // MARK: Life
+
+  public func reset() { configAddress = 0 }
+
+  /// CONFIG_ADDRESS.
+  public struct State: SavedState {
+    public static let version = 1
+    public var configAddress: UInt32
+  }
+  public func save() -> State { State(configAddress: configAddress) }
+  public func restore(_ state: State) throws(RestoreError) {
+    configAddress = state.configAddress & Self.implementedBits
   }
 }

@@ -25,7 +25,9 @@ open class PCIFunction {
   private let clearOnWriteMasks = UnsafeMutablePointer<UInt8>.allocate(capacity: 256)
   private let resetValues = UnsafeMutablePointer<UInt8>.allocate(capacity: 256)
   private var baseAddressRegisters: [PCIBaseAddressRegister] = []
+  /// What the device wants of its INTx pin, and whether it pulls the bus line: the command register may forbid it.
   private var isAsserted = false
+  private var holdsLine = false
   private var nextCapability = 0x40
 
   /// A function with the standard header (type 0).
@@ -160,22 +162,28 @@ open class PCIFunction {
 
   /// Asserts or deasserts the function's INTx pin.
   public func setInterrupt(_ asserted: Bool) {
+    guard asserted != isAsserted else { return }
     isAsserted = asserted
-    var status = PCIStatus(rawValue: self[PCIConfigurationOffset.status, as: UInt16.self])
-    if asserted { status.insert(.interrupt) } else { status.remove(.interrupt) }
-    self[PCIConfigurationOffset.status, as: UInt16.self] = status.rawValue
+    showInterruptStatus()
     updateInterrupt()
   }
 
+  private func showInterruptStatus() {
+    let bit = UInt8(truncatingIfNeeded: PCIStatus.interrupt.rawValue)
+    let low = bytes[PCIConfigurationOffset.status]
+    bytes[PCIConfigurationOffset.status] = isAsserted ? low | bit : low & ~bit
+  }
+
   private func updateInterrupt() {
-    guard interruptPin != 0 else { return }
-    bus?.setInterrupt(
-      of: address, pin: interruptPin, isRaised: isAsserted && !command.contains(.interruptDisable))
+    let wanted = isAsserted && !command.contains(.interruptDisable)
+    guard interruptPin != 0, wanted != holdsLine, let bus else { return }
+    holdsLine = wanted
+    bus.setInterrupt(device: address.device, pin: interruptPin, isRaised: wanted)
   }
 
   // MARK: The guest's side
 
-  /// Reads configuration space; `offset` is aligned to `width`. Override to compute registers.
+  /// Reads configuration space; the access stays inside one dword. Override to compute registers.
   open func readConfiguration(_ offset: Int, _ width: AccessWidth) -> UInt32 {
     var value: UInt32 = 0
     for index in 0..<width.count where offset >= 0 && offset + index < 256 {
@@ -184,7 +192,7 @@ open class PCIFunction {
     return value
   }
 
-  /// Writes configuration space; `offset` is aligned to `width`. Only writable bits change. Override, and
+  /// Writes configuration space; the access stays inside one dword. Only writable bits change. Override, and
   /// call super, to act on registers.
   open func writeConfiguration(_ offset: Int, _ value: UInt32, _ width: AccessWidth) {
     for index in 0..<width.count where offset >= 0 && offset + index < 256 {
@@ -224,6 +232,7 @@ open class PCIFunction {
       }
     }
     updateMappings()
+    updateInterrupt()
   }
 
   /// Where a register asks its window to be, or nil while it must not answer.
@@ -253,10 +262,11 @@ open class PCIFunction {
       for register in baseAddressRegisters {
         let wanted = wantedBase(of: register)
         guard wanted != register.mappedBase else { continue }
+        let wasMapped = register.mappedBase != nil
         register.mappedBase = wanted
         switch register.target {
         case .ports(let window):
-          bus.ports.unmap(window)
+          if wasMapped { bus.ports.unmap(window) }
           if let wanted { bus.ports.map(window, at: UInt16(truncatingIfNeeded: wanted)) }
         case .memory(let region):
           bus.memory.update(region, base: wanted.map { GuestAddress($0) }, isEnabled: wanted != nil)
@@ -299,6 +309,7 @@ open class PCIFunction {
       bytes[index] = bytes[index] & ~mask | state.configuration[index] & mask
     }
     isAsserted = state.isInterruptAsserted
+    showInterruptStatus()
     updateInterrupt()
     updateMappings()
   }
