@@ -12,8 +12,13 @@ extension Board {
   func describeMachine(to device: FirmwareConfigurationDevice, power: PIIX4PowerManagement) throws {
     let layout = GuestMemoryLayout(byteCount: configuration.memoryByteCount)
     let boot = configuration.boot
+    let topology = configuration.topology
+    let apicIDs = (0..<topology.count).map { UInt8(clamping: topology.apicID(of: $0)) }
+    let uuid = configuration.uuid.flatMap { SystemUUID($0) } ?? .none
     var items = BoardItems(
-      ramBelow4G: layout.below4GiB, ramAbove4G: layout.above4GiB, cpuCount: configuration.topology.count)
+      ramBelow4G: layout.below4GiB, ramAbove4G: layout.above4GiB, cpuCount: topology.count,
+      maximumAPICIDCount: Int(apicIDs.max() ?? 0) + 1)
+    items.uuid = uuid
     let ownPages = KVMEngine.reservedAddresses
     items.reserved = [(ownPages.lowerBound, ownPages.upperBound - ownPages.lowerBound)]
     items.hasDisplay = configuration.vga != nil
@@ -31,10 +36,7 @@ extension Board {
     try device.add(items)
 
     var platform = PlatformDescription(
-      apicIDs: (0..<configuration.topology.count).map {
-        UInt8(clamping: configuration.topology.apicID(of: $0))
-      },
-      ramBelow4G: layout.below4GiB, ramAbove4G: layout.above4GiB)
+      apicIDs: apicIDs, ramBelow4G: layout.below4GiB, ramAbove4G: layout.above4GiB)
     platform.hasVGA = configuration.vga != nil
     platform.generalPurposeEvents = (PIIX4PowerManagement.generalPurposeEventBase, 4)
     platform.isaDevices = isaDevices
@@ -44,6 +46,13 @@ extension Board {
       current.powerManagementBase = power.powerManagementBase ?? 0
       return current
     }
+
+    var system = SystemDescription(
+      ramBelow4G: layout.below4GiB, ramAbove4G: layout.above4GiB, socketCount: topology.sockets,
+      coresPerSocket: topology.cores, threadsPerCore: topology.threads)
+    system.uuid = uuid
+    system.name = configuration.name ?? ""
+    try device.addSMBIOS(system)
   }
 
   /// What is on the ISA bus and no operating system finds by itself.

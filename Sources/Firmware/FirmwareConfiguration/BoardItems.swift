@@ -14,8 +14,8 @@ public struct BoardItems: Sendable {
   public var maximumAPICIDCount: Int
   /// Whether there is a display.
   public var hasDisplay = true
-  /// `-uuid`, 16 bytes in the order they are written; all zero if not given.
-  public var uuid = [UInt8](repeating: 0, count: 16)
+  /// `-uuid`.
+  public var uuid = SystemUUID.none
   /// Whether the BIOS offers its boot menu, and waits.
   public var isBootMenuOffered = false
   /// How long it waits, in milliseconds; nil leaves it to the BIOS.
@@ -43,7 +43,7 @@ public struct BoardItems: Sendable {
 extension FirmwareConfigurationDevice {
   /// Adds the items every board has.
   public func add(_ board: BoardItems) throws(FirmwareConfigurationError) {
-    set(.uuid, Array((board.uuid + [UInt8](repeating: 0, count: 16)).prefix(16)))
+    set(.uuid, board.uuid.bytes)
     set(.ramSize, littleEndian: board.ramBelow4G &+ board.ramAbove4G)
     set(.noGraphic, littleEndian: UInt16(board.hasDisplay ? 0 : 1))
     set(.cpuCount, littleEndian: UInt16(clamping: board.cpuCount))

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// What the SMBIOS tables say about the machine.
+public struct SystemDescription: Equatable, Sendable {
+  /// `-uuid`.
+  public var uuid = SystemUUID.none
+  /// `-name`: shown as the chassis' asset tag.
+  public var name = ""
+  /// RAM below 4 GiB, in bytes.
+  public var ramBelow4G: UInt64
+  /// RAM from 4 GiB on, in bytes.
+  public var ramAbove4G: UInt64
+  /// CPU packages, 1 … 255.
+  public var socketCount: Int
+  /// Cores in each.
+  public var coresPerSocket: Int
+  /// Threads in each core.
+  public var threadsPerCore: Int
+  /// CPUID leaf 1: EAX in the low half, EDX in the high; 0 if it is not known.
+  public var processorID: UInt64 = 0
+  /// The version of the emulator.
+  public var version = ""
+
+  /// A machine with this much RAM and these CPUs.
+  public init(
+    ramBelow4G: UInt64, ramAbove4G: UInt64, socketCount: Int = 1, coresPerSocket: Int = 1,
+    threadsPerCore: Int = 1
+  ) {
+    self.ramBelow4G = ramBelow4G
+    self.ramAbove4G = ramAbove4G
+    self.socketCount = min(max(1, socketCount), 255)
+    self.coresPerSocket = max(1, coresPerSocket)
+    self.threadsPerCore = max(1, threadsPerCore)
+  }
+}
+
+/// The SMBIOS 2.8 tables of a machine, as files in fw_cfg from which the BIOS makes the tables in memory.
+///
+/// Source: DMTF DSP0134, System Management BIOS Reference Specification 2.8.
+public struct SMBIOSTables: Equatable, Sendable {
+  /// The file `etc/smbios/smbios-tables`: the structures, one after another.
+  public let tables: [UInt8]
+  /// The file `etc/smbios/smbios-anchor`: the entry point (section 5.2.1), whose address the BIOS fills in.
+  public let anchor: [UInt8]
+
+  private static let manufacturer = "Martlet"
+  private static let product = "PC (i440FX + PIIX)"
+  private static let noHandle: UInt16 = 0xFFFE
+  private static let unknownHandle: UInt16 = 0xFFFF
+  private static let memoryArrayHandle: UInt16 = 0x1000
+
+  /// The tables that describe `system`.
+  public init(_ system: SystemDescription) {
+    let memory = Self.memory(system)
+    let processors = (0..<system.socketCount).map { Self.processor($0, system) }
+    let first = [Self.bios(system), Self.system(system), Self.chassis(system)]
+    let structures = (first + processors + memory + [Self.bootStatus, Self.end]).map(\.bytes)
+    tables = structures.flatMap { $0 }
+    anchor = Self.anchor(structures)
+  }
+
+  /// Type 0, BIOS information (section 7.1).
+  private static func bios(_ system: SystemDescription) -> SMBIOSStructure {
+    var structure = SMBIOSStructure(type: 0, handle: 0x0000)
+    structure.add(manufacturer)
+    structure.add(system.version)
+    structure.add(UInt16(0xE800))  // where the run-time part begins
+    structure.add("01/01/2026")
+    structure.add(UInt8(1))  // 64 KiB units of ROM, minus one
+    structure.add(UInt64(1 << 7 | 1 << 15 | 1 << 16))  // PCI, boot from CD, selectable boot
+    structure.add([0x01, 0x14])  // ACPI; targeted content distribution, virtual machine
+    structure.add([0xFF, 0xFF, 0xFF, 0xFF])  // no release numbers of BIOS and embedded controller
+    return structure
+  }
+
+  /// Type 1, system information (section 7.2).
+  private static func system(_ system: SystemDescription) -> SMBIOSStructure {
+    var structure = SMBIOSStructure(type: 1, handle: 0x0100)
+    structure.add(manufacturer)
+    structure.add(product)
+    structure.add(system.version)
+    structure.add("")  // serial number
+    structure.add(system.uuid.smbiosBytes)
+    structure.add(UInt8(6))  // woken by the power switch
+    structure.add("")  // SKU
+    structure.add("")  // family
+    return structure
+  }
+
+  /// Type 3, chassis (section 7.4).
+  private static func chassis(_ system: SystemDescription) -> SMBIOSStructure {
+    var structure = SMBIOSStructure(type: 3, handle: 0x0300)
+    structure.add(manufacturer)
+    structure.add(UInt8(1))  // other
+    structure.add(system.version)
+    structure.add("")  // serial number
+    structure.add(system.name)
+    structure.add([3, 3, 3, 2])  // boot-up, power, thermal state safe; security unknown
+    structure.add([UInt8](repeating: 0, count: 4 + 4))  // OEM; height, cords, contained elements
+    structure.add("")  // SKU
+    return structure
+  }
+
+  /// Type 4, processor (section 7.5).
+  private static func processor(_ index: Int, _ system: SystemDescription) -> SMBIOSStructure {
+    var structure = SMBIOSStructure(type: 4, handle: 0x0400 + UInt16(truncatingIfNeeded: index))
+    structure.add("CPU \(index)")
+    structure.add([3, 1])  // central processor, other family
+    structure.add(manufacturer)
+    structure.add(system.processorID)
+    structure.add(system.version)
+    structure.add(UInt8(0))  // voltage unknown,
+    structure.add([UInt8](repeating: 0, count: 6))  // speeds, too
+    structure.add([0x41, 1])  // populated and enabled; other upgrade
+    for _ in 1...3 { structure.add(unknownHandle) }  // caches
+    for _ in 1...3 { structure.add("") }  // serial number, asset tag, part number
+    let cores = UInt8(clamping: system.coresPerSocket)
+    structure.add([cores, cores, UInt8(clamping: system.coresPerSocket * system.threadsPerCore)])
+    structure.add(UInt16(1 << 1))  // characteristics unknown
+    structure.add(UInt16(1))  // other family
+    return structure
+  }
+
+  // MARK: Memory
+
+  /// The size of a memory module: 16 GiB, or more where there would be too many of them.
+  private static func moduleByteCount(_ total: UInt64) -> UInt64 {
+    var size: UInt64 = 16 << 30
+    while total / size >= 64 { size *= 2 }
+    return size
+  }
+
+  /// Types 16, 17 and 19: the array, its modules, and where it shows in the address space.
+  private static func memory(_ system: SystemDescription) -> [SMBIOSStructure] {
+    let total = min(system.ramBelow4G, 1 << 48) + min(system.ramAbove4G, 1 << 48)
+    let moduleSize = moduleByteCount(total)
+    let count = max(1, (total + moduleSize - 1) / moduleSize)
+    let modules = (0..<count).map { index in
+      module(Int(index), byteCount: min(moduleSize, total - index * moduleSize))
+    }
+    var ranges = [addresses(0, base: 0, byteCount: system.ramBelow4G)]
+    if system.ramAbove4G > 0 { ranges.append(addresses(1, base: 1 << 32, byteCount: system.ramAbove4G)) }
+    return [array(total, moduleCount: modules.count)] + modules + ranges
+  }
+
+  /// Type 16, physical memory array (section 7.17).
+  private static func array(_ byteCount: UInt64, moduleCount: Int) -> SMBIOSStructure {
+    var structure = SMBIOSStructure(type: 16, handle: memoryArrayHandle)
+    structure.add([1, 3, 3])  // other place, system memory, no error correction
+    let kib = byteCount >> 10
+    structure.add(kib < 0x8000_0000 ? UInt32(kib) : 0x8000_0000)
+    structure.add(noHandle)
+    structure.add(UInt16(clamping: moduleCount))
+    structure.add(kib < 0x8000_0000 ? 0 : byteCount)
+    return structure
+  }
+
+  /// Type 17, memory device (section 7.18).
+  private static func module(_ index: Int, byteCount: UInt64) -> SMBIOSStructure {
+    var structure = SMBIOSStructure(type: 17, handle: 0x1100 + UInt16(truncatingIfNeeded: index))
+    structure.add(memoryArrayHandle)
+    structure.add(noHandle)
+    structure.add(unknownHandle)  // total width unknown,
+    structure.add(unknownHandle)  // data width, too
+    let mib = (byteCount + (1 << 20) - 1) >> 20
+    structure.add(UInt16(mib < 0x7FFF ? mib : 0x7FFF))
+    structure.add([9, 0])  // DIMM, of no set
+    structure.add("DIMM \(index)")
+    structure.add("")  // bank
+    structure.add(UInt8(7))  // RAM
+    structure.add(UInt16(1 << 1))  // of another kind
+    structure.add(UInt16(0))  // speed unknown
+    structure.add(manufacturer)
+    for _ in 1...3 { structure.add("") }  // serial number, asset tag, part number
+    structure.add(UInt8(0))  // rank unknown
+    structure.add(UInt32(mib < 0x7FFF ? 0 : mib & 0x7FFF_FFFF))
+    structure.add([UInt8](repeating: 0, count: 8))  // configured speed, voltages: unknown
+    return structure
+  }
+
+  /// Type 19, memory array mapped address (section 7.20).
+  private static func addresses(_ index: Int, base: UInt64, byteCount: UInt64) -> SMBIOSStructure {
+    var structure = SMBIOSStructure(type: 19, handle: 0x1300 + UInt16(truncatingIfNeeded: index))
+    let end = base &+ max(byteCount, 1) &- 1
+    let fits = end >> 10 < 0xFFFF_FFFF
+    structure.add(fits ? UInt32(base >> 10) : 0xFFFF_FFFF)
+    structure.add(fits ? UInt32(end >> 10) : 0xFFFF_FFFF)
+    structure.add(memoryArrayHandle)
+    structure.add(UInt8(1))  // partition width
+    structure.add(fits ? 0 : base)
+    structure.add(fits ? 0 : end)
+    return structure
+  }
+
+  // MARK: The rest
+
+  /// Type 32, system boot information (section 7.33): no errors.
+  private static var bootStatus: SMBIOSStructure {
+    var structure = SMBIOSStructure(type: 32, handle: 0x2000)
+    structure.add([UInt8](repeating: 0, count: 7))
+    return structure
+  }
+
+  /// Type 127, end of table (section 7.45).
+  private static var end: SMBIOSStructure { SMBIOSStructure(type: 127, handle: 0x7F00) }
+
+  /// The 32-bit entry point.
+  private static func anchor(_ structures: [[UInt8]]) -> [UInt8] {
+    let total = structures.reduce(0) { $0 + $1.count }
+    let largest = structures.map(\.count).max() ?? 0
+    var anchor = Array("_SM_".utf8) + [0, 31, 2, 8]
+    anchor.append(littleEndian: UInt16(clamping: largest))
+    anchor += [0, 0, 0, 0, 0, 0]  // revision, formatted area
+    anchor += Array("_DMI_".utf8) + [0]
+    anchor.append(littleEndian: UInt16(clamping: total))
+    anchor.append(littleEndian: UInt32(0))
+    anchor.append(littleEndian: UInt16(clamping: structures.count))
+    anchor.append(0x28)
+    // The inner checksum first: the outer covers it.
+    anchor[21] = 0 &- anchor[16..<31].reduce(0, &+)
+    anchor[4] = 0 &- anchor.reduce(0, &+)
+    return anchor
+  }
+}
+
+extension FirmwareConfigurationDevice {
+  /// Adds the SMBIOS files.
+  public func addSMBIOS(_ system: SystemDescription) throws(FirmwareConfigurationError) {
+    let tables = SMBIOSTables(system)
+    try addFile("etc/smbios/smbios-tables", tables.tables)
+    try addFile("etc/smbios/smbios-anchor", tables.anchor)
+  }
+}
