@@ -87,7 +87,8 @@ final class Board {
     // 00:02.0: VGA at 0x3B0, 0x1CE and 0xA0000.
     if let card = configuration.vga { vga = try makeVGA(card, clock: clock, files: files) }
 
-    // ISA: 0x61, 0x92, 0x60/0x64, 0x70.
+    // ISA: DMA at 0x00, 0x80 and 0xC0, 0x61, 0x92, 0x60/0x64, 0x70.
+    add(DMA8237(memory: memory.memory)).map(in: ports)
     let port61 = Port61(clock: clock, gate: engine.speakerGate)
     add(port61).map(in: ports)
     add(Port92(control: control)).map(in: ports)
