@@ -12,6 +12,7 @@ import GuestMemory
 import IDE
 import Input
 import KVM
+import Logging
 import PCI
 import Serial
 import VGA
@@ -30,6 +31,11 @@ final class Board {
   let surface = DisplaySurface()
   let input: InputRouter
   private(set) var devices: [any Device] = []
+  /// Whether the machine has not been reset since it was switched on.
+  private(set) var isFirstBoot = true
+  private var resetCount = 0
+  /// What people should know about the machine, a line each.
+  private var notices: [String] = []
   private let drives: [Drive]
   private let characterPorts: CharacterPorts
   private var screenSource: ScreenSource?
@@ -130,6 +136,7 @@ final class Board {
     try describeMachine(to: firmware, power: power)
 
     kvm.coalescePortWrites()
+    notices = kvm.warnings
   }
 
   private func makeVGA(_ card: VGAConfiguration, clock: Clock, files: FirmwareFiles) throws -> VGADevice {
@@ -160,25 +167,31 @@ final class Board {
   /// - Returns: what people must know to reach the machine, a line each.
   func startDisplay(loop: EventLoop, log: Log) throws -> [String] {
     guard let text = configuration.vnc, var settings = try VNCConfiguration.parse(text) else {
-      return characterPorts.notices
+      return notices + characterPorts.notices
     }
     if let layout = configuration.keyboardLayout { settings.keyboardLayout = try KeyboardLayoutName(layout) }
     let source = ScreenSource(engine: engine, card: vga)
+    var logger = Logger(label: "martlet.vnc")
+    logger.logLevel = configuration.tracedCategories.contains("vnc") ? .debug : .warning
     let server = try VNCServer(
       configuration: settings, surface: surface, source: source, input: input, loop: loop,
-      name: configuration.name ?? "Martlet")
+      name: configuration.name ?? "Martlet", log: logger)
     vnc = server
     screenSource = source
     try server.start()
     let viewer = server.displayAddress.map { ["the screen is on \($0) for VNC viewers"] } ?? []
     let browser = server.url.map { ["and in a browser on \($0)"] } ?? []
-    return characterPorts.notices + viewer + browser
+    return notices + characterPorts.notices + viewer + browser
   }
 
   /// Ends the VNC server; the lock is not held.
   func stopDisplay() { vnc?.stop() }
 
+  /// Brings all devices to their state after power-on. The first reset is the power-on itself.
   func reset() {
+    isFirstBoot = resetCount == 0
+    resetCount += 1
+    input.releaseAllKeys()
     for device in devices { device.reset() }
   }
 

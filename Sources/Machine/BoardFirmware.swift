@@ -32,7 +32,15 @@ extension Board {
         ramBelow4G: layout.below4GiB)
     }
     if let kernel { try device.add(kernel) }
-    items.bootOrder = bootOrder(boot.once ?? boot.order, kernel: kernel)
+    if let once = boot.once {
+      let orders = [bootOrder(once, kernel: kernel), bootOrder(boot.order, kernel: kernel)]
+      // A file keeps its size: the shorter order is filled up behind its end.
+      let size = orders.map(\.count).max() ?? 0
+      let padded = orders.map { $0 + Array(repeating: 0, count: size - $0.count) }
+      items.currentBootOrder = { [unowned self] in padded[isFirstBoot ? 0 : 1] }
+    } else {
+      items.bootOrder = bootOrder(boot.order, kernel: kernel)
+    }
     try device.add(items)
 
     var platform = PlatformDescription(

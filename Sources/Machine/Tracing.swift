@@ -15,6 +15,7 @@ extension Machine {
   private static let deviceCategories = [
     ("fw_cfg", "what the firmware asks about the machine"), ("i8042", "commands to the keyboard controller"),
     ("ide", "commands to disks and CDs"), ("pci", "accesses to PCI configuration space"),
+    ("vnc", "viewers that come and go"),
   ]
 
   /// The text of `-trace help`.
@@ -47,6 +48,8 @@ extension Machine {
           next?(port, value, width, isWrite)
           if isWrite && port == 0x80 { log.message("port80: \(hex(value & 0xFF))") }
         }
+      // The VNC server has a logger of its own.
+      case "vnc": break
       default:
         let matching = categories.filter { $0.name == name }
         guard !matching.isEmpty else {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import ArgumentParser
+import CharacterDevice
 import Glibc
 import Machine
 import OptionSyntax
@@ -12,6 +13,7 @@ enum Main {
   static let version = "0.1.0"
 
   static func main() {
+    StandardDescriptors.ensureOpen()
     // Host threads are made with these blocked; the event loop takes them one by one.
     Machine.blockSignals()
     exit(run(Array(CommandLine.arguments.dropFirst())))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 /// What a board tells its firmware besides tables and kernels.
-public struct BoardItems: Sendable {
+public struct BoardItems {
   /// RAM below 4 GiB, in bytes.
   public var ramBelow4G: UInt64
   /// RAM from 4 GiB on, in bytes.
@@ -26,6 +26,9 @@ public struct BoardItems: Sendable {
   public var firstBootDevice: Character = "c"
   /// The file `bootorder` (see ``BootOrder``).
   public var bootOrder: [UInt8] = []
+  /// The same where it changes from one boot to the next (`-boot once=`); asked after each reset. It must never be longer
+  /// than at first.
+  public var currentBootOrder: (() -> [UInt8])?
   /// Option ROMs that the BIOS runs for cards without a ROM of their own.
   public var optionROMs: [OptionROM] = []
   /// VGA BIOSes for cards without a ROM of their own.
@@ -76,7 +79,11 @@ extension FirmwareConfigurationDevice {
       try addNumber("etc/boot-menu-wait", UInt16(clamping: wait))
     }
     try addNumber("etc/boot-fail-wait", board.bootRetryWait.map { Int32(clamping: $0) } ?? -1)
-    try addFile("bootorder", board.bootOrder)
+    if let current = board.currentBootOrder {
+      try addFiles(["bootorder"]) { [current()] }
+    } else {
+      try addFile("bootorder", board.bootOrder)
+    }
   }
 
   private func addNumber(_ name: String, _ value: some FixedWidthInteger)

@@ -32,6 +32,7 @@ struct ConfigurationBuilder {
     configuration.startsPaused = options.running.startPaused
     configuration.endsOnReset = options.running.noReboot
     configuration.pausesOnPowerOff = options.running.noShutdown
-    configuration.tracedCategories = options.running.trace
+    let items = options.running.debugItems?.split(separator: ",").map(String.init) ?? []
+    configuration.tracedCategories = options.running.trace + items
   }
 }

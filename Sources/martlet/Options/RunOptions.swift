@@ -14,7 +14,7 @@ struct RunOptions: ParsableArguments {
   var noShutdown = false
   @Option(
     name: option("d"),
-    help: ArgumentHelp("Log these: int, cpu_reset, guest_errors, … ; 'help' lists them.", valueName: "items"))
+    help: ArgumentHelp("Trace these categories, separated by commas: as -trace.", valueName: "items"))
   var debugItems: String?
   @Option(
     name: option("D"), help: ArgumentHelp("Write the log and traces here.", valueName: "file"))
