@@ -118,4 +118,32 @@ import Testing
       }
     }
   }
+
+  /// The interpreter that Linux, too, has inside carries the methods out.
+  @Test(.enabled(if: ToolRun.find("acpiexec") != nil, "needs the package acpica-tools"))
+  func acpiexecRunsTheMethods() throws {
+    let run = try ToolRun()
+    defer { run.remove() }
+    var platform = try #require(Self.platforms["full"])
+    // Its buffer for results has no room for more.
+    platform.pciSlots = Array(1...8)
+    let tables = LoadedTables(ACPITables(platform)).all()
+    for signature in ["DSDT", "FACP", "APIC"] {
+      try run.write(tables[signature] ?? [], to: "\(signature).aml")
+    }
+    let results = [
+      ("\\_SB.LNKA._STA", "[Integer] = 000000000000000B"), ("\\_SB.LNKB._CRS", "[Buffer] Length 0B"),
+      ("\\_SB.LNKS._CRS", "[Buffer] Length 0B"), ("\\_SB.PCI0._PRT", "[Package] Contains 32 Elements"),
+      ("\\_S5", "[Package] Contains 4 Elements"), ("\\_SB.PCI0.ISA.COM1._CRS", "[Buffer] Length 0D"),
+    ]
+    let commands = results.map { "evaluate \($0.0)" }.joined(separator: ";")
+    let output = try run.run(
+      ToolRun.find("acpiexec")!, ["-b", commands, "DSDT.aml", "FACP.aml", "APIC.aml"]
+    ).output
+    for (path, wanted) in results {
+      let answer = output.components(separatedBy: "Evaluation of \(path) returned").dropFirst().first ?? ""
+      #expect(answer.prefix(400).contains(wanted), "\(path): \(output)")
+    }
+    #expect(!output.contains("ACPI Error"), "\(output)")
+  }
 }

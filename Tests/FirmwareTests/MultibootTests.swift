@@ -155,7 +155,7 @@ import Testing
     var generator = SeededGenerator(seed: seed)
     let segment = KernelFiles.Segment(
       offset: 1024, virtual: 0x10_0000, physical: 0x10_0000, fileCount: 8, memoryCount: 64)
-    for round in 0..<3000 {
+    for round in 0..<1200 {
       var bytes =
         switch round % 3 {
         case 0: KernelFiles.multiboot().array
