@@ -32,6 +32,8 @@ public struct PCICommand: OptionSet, Sendable {
   public static let memorySpace = PCICommand(rawValue: 1 << 1)
   /// May start DMA.
   public static let busMaster = PCICommand(rawValue: 1 << 2)
+  /// Watches special cycles.
+  public static let specialCycles = PCICommand(rawValue: 1 << 3)
   /// Does not raise INTx.
   public static let interruptDisable = PCICommand(rawValue: 1 << 10)
   /// SERR# enable.
