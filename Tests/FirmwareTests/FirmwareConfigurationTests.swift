@@ -157,16 +157,6 @@ import Testing
     #expect(driver.file("etc/boot-menu-wait") == [0xB8, 0x0B])
   }
 
-  @Test func filesAreReplacedBetweenBoots() throws {
-    let driver = try FirmwareDriver()
-    try driver.device.addFile("bootorder", Array("/cd\0".utf8))
-    driver.device.replaceFile("bootorder", Array("/disk\0".utf8))
-    driver.device.replaceFile("nowhere", [1])
-    driver.device.reset()
-    #expect(driver.file("bootorder") == Array("/disk\0".utf8))
-    #expect(driver.device.fileNames == ["bootorder"])
-  }
-
   @Test func stateRoundTrip() throws {
     func make() throws -> FirmwareDriver {
       let driver = try FirmwareDriver()

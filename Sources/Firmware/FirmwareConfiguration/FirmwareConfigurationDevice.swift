@@ -113,13 +113,6 @@ public final class FirmwareConfigurationDevice: Device, RegisterFile {
     computations.append(computation)
   }
 
-  /// Gives a file that is there other contents, between two boots: `bootorder` after the boot that `once=` is for.
-  public func replaceFile(_ name: String, _ bytes: [UInt8]) {
-    guard let file = files.first(where: { $0.name == name }) else { return }
-    file.replace(FirmwareBlob(bytes))
-    updateDirectory()
-  }
-
   /// The names of the files, sorted.
   public var fileNames: [String] { files.compactMap(\.name) }
 
