@@ -32,7 +32,8 @@ struct PM1Event: OptionSet {
   static let global = PM1Event(rawValue: 1 << 5)
   static let powerButton = PM1Event(rawValue: 1 << 8)
   static let realTimeClock = PM1Event(rawValue: 1 << 10)
-  static let wake = PM1Event(rawValue: 1 << 15)
+  /// The bits that can be enabled.
+  static let all: PM1Event = [.timer, .global, .powerButton, .realTimeClock]
 }
 
 /// The PM1 control register (ACPI 1.0b, section 4.7.3.2.1; PIIX4 data sheet, section 7.2.3).
@@ -40,12 +41,17 @@ enum PM1Control {
   static let sciEnable: UInt16 = 1 << 0
   static let sleepEnable: UInt16 = 1 << 13
   static let sleepTypeShift: UInt16 = 10
+  /// SCI_EN, BM_RLD and SLP_TYP keep what is written; the others are write-only or reserved.
+  static let writable: UInt16 = 0x1C03
   /// SLP_TYP of soft-off, as the DSDT's \_S5 names it.
   static let softOff: UInt16 = 0
+  /// SLP_TYP of suspend to disk on QEMU's boards: the guest has written itself out and wants the power off.
+  static let suspendToDisk: UInt16 = 2
 }
 
 /// The APM ports and the values by which ACPI is switched on and off, as the FADT names them.
 enum APM {
+  /// APMC; APMS, the status, is the next port.
   static let control: UInt16 = 0xB2
   static let acpiEnable: UInt8 = 0xF1
   static let acpiDisable: UInt8 = 0xF0

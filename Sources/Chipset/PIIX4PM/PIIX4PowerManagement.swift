@@ -34,10 +34,13 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
   /// Changes of the timer's highest bit already told in PM1 status.
   private var timerChanges: UInt64 = 0
 
-  private var powerManagementWindow: AddressWindow?
-  private var smbusWindow: AddressWindow?
-  private var mappedPowerManagement: UInt16?
-  private var mappedSMBus: UInt16?
+  /// A window and where the guest has put it.
+  private struct Mapped {
+    let base: UInt16
+    let window: AddressWindow
+  }
+  private var powerManagementWindow: Mapped?
+  private var smbusWindow: Mapped?
 
   /// The function; `sci` is ISA IRQ 9.
   public init(clock: Clock, ports: PortSpace, sci: InterruptLine, control: any SystemControl) {
@@ -50,6 +53,9 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
       identity: PCIIdentity(vendor: 0x8086, device: 0x7113, revision: 3, classCode: 0x068000),
       interruptPin: 1)
     typealias Configuration = PIIX4PMConfiguration
+    define(
+      PCIConfigurationOffset.status, PCIStatus([.fastBackToBack, .devselMedium]).rawValue,
+      clearOnWrite: 0xF900)
     define(Configuration.powerManagementBase, UInt32(1), writable: 0xFFC0)
     // The bit is on from the start: firmware takes that as "SMM is set up already", and does not wait for an SMI that
     // never comes, as on QEMU's machines without SMM.
@@ -88,24 +94,20 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
   }
 
   private func updateMapping() {
-    if mappedPowerManagement != powerManagementBase {
-      if let window = powerManagementWindow { ports.unmap(window) }
-      mappedPowerManagement = powerManagementBase
-      if let base = mappedPowerManagement {
-        let window = RegisterWindow(self, .powerManagement, name: "acpi-pm", count: 64, widest: .dword)
-        powerManagementWindow = window
-        ports.map(window, at: base)
-      }
+    move(&powerManagementWindow, to: powerManagementBase) {
+      RegisterWindow(self, .powerManagement, name: "acpi-pm", count: 64, widest: .dword)
     }
-    if mappedSMBus != smbusBase {
-      if let window = smbusWindow { ports.unmap(window) }
-      mappedSMBus = smbusBase
-      if let base = mappedSMBus {
-        let window = RegisterWindow(self, .smbus, name: "smbus", count: 16)
-        smbusWindow = window
-        ports.map(window, at: base)
-      }
+    move(&smbusWindow, to: smbusBase) {
+      RegisterWindow(self, .smbus, name: "smbus", count: UInt64(SMBusHost.portCount))
     }
+  }
+
+  /// Takes a window from where it is and puts it at `base`.
+  private func move(_ mapped: inout Mapped?, to base: UInt16?, make: () -> AddressWindow) {
+    guard mapped?.base != base else { return }
+    if let mapped { ports.unmap(mapped.window) }
+    mapped = base.map { Mapped(base: $0, window: make()) }
+    if let mapped { ports.map(mapped.window, at: mapped.base) }
   }
 
   // MARK: Registers
@@ -146,9 +148,7 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
     switch window {
     case .powerManagement:
       for index in 0..<width.count {
-        writeByte(
-          offset + index, UInt8(truncatingIfNeeded: value >> UInt64(index * 8)),
-          isLast: index == width.count - 1)
+        writeByte(offset + index, UInt8(truncatingIfNeeded: value >> UInt64(index * 8)))
       }
       updateSCI()
     case .smbus: smbus.write(offset, UInt8(truncatingIfNeeded: value))
@@ -163,7 +163,7 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
     }
   }
 
-  private func writeByte(_ offset: Int, _ value: UInt8, isLast: Bool) {
+  private func writeByte(_ offset: Int, _ value: UInt8) {
     let shift = UInt16(offset & 1) * 8
     let byte = UInt16(value) << shift
     switch offset {
@@ -171,19 +171,22 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
       noteTimer()
       pm1Status.subtract(PM1Event(rawValue: byte))
     case PIIX4PMOffset.pm1Enable, PIIX4PMOffset.pm1Enable + 1:
-      pm1Enable = PM1Event(rawValue: (pm1Enable.rawValue & ~(0xFF << shift) | byte) & 0x0521)
+      pm1Enable = PM1Event(rawValue: pm1Enable.rawValue & ~(0xFF << shift) | byte)
+        .intersection(.all)
     case PIIX4PMOffset.pm1Control, PIIX4PMOffset.pm1Control + 1:
-      pm1Control = pm1Control & ~(0xFF << shift) | byte
-      if isLast && pm1Control & PM1Control.sleepEnable != 0 { sleep() }
+      pm1Control = (pm1Control & ~(0xFF << shift) | byte) & PM1Control.writable
+      // SLP_EN is in the high byte: the type is whole by then. It reads as zero.
+      if byte & PM1Control.sleepEnable != 0 { sleep() }
     default: break
     }
   }
 
-  /// SLP_EN is write-only: it reads as zero.
+  /// SLP_EN starts what SLP_TYP names; the DSDT offers soft-off only. Other types are ignored.
   private func sleep() {
-    pm1Control &= ~PM1Control.sleepEnable
-    let type = pm1Control >> PM1Control.sleepTypeShift & 7
-    if type == PM1Control.softOff { control.requestShutdown(.guestPowerOff) }
+    switch pm1Control >> PM1Control.sleepTypeShift & 7 {
+    case PM1Control.softOff, PM1Control.suspendToDisk: control.requestShutdown(.guestPowerOff)
+    default: break
+    }
   }
 
   private func switchACPI(_ value: UInt8) {
@@ -263,10 +266,11 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
     guard state.apm.count == 2 else {
       throw RestoreError("piix4-pm: \(state.apm.count) APM registers, not 2")
     }
+    guard state.smbus.isValid else { throw RestoreError("piix4-pm: SMBus registers are missing") }
     try restoreConfiguration(state.configuration)
-    pm1Status = PM1Event(rawValue: state.pm1Status)
-    pm1Enable = PM1Event(rawValue: state.pm1Enable & 0x0521)
-    pm1Control = state.pm1Control & ~PM1Control.sleepEnable
+    pm1Status = PM1Event(rawValue: state.pm1Status).intersection(.all)
+    pm1Enable = PM1Event(rawValue: state.pm1Enable).intersection(.all)
+    pm1Control = state.pm1Control & PM1Control.writable
     gpeStatus = state.gpeStatus
     gpeEnable = state.gpeEnable
     apm = state.apm
