@@ -48,8 +48,9 @@ open class Clock {
   public func makeTimer(_ handler: @escaping () -> Void) -> Timer { Timer(clock: self, handler: handler) }
 
   private func arm(_ timer: Timer, at deadline: Nanoseconds) {
+    guard timer.deadline != deadline else { return }
     let before = nextDeadline
-    if timer.deadline != nil { armed.removeAll { $0 === timer } }
+    if timer.deadline != nil { takeOut(timer) }
     timer.deadline = deadline
     // A handful of timers: a sorted array is the fastest queue.
     let index = armed.firstIndex { $0.deadline ?? .max > deadline } ?? armed.count
@@ -61,8 +62,13 @@ open class Clock {
     guard timer.deadline != nil else { return }
     let before = nextDeadline
     timer.deadline = nil
-    armed.removeAll { $0 === timer }
+    takeOut(timer)
     if nextDeadline != before { nextDeadlineChanged(to: nextDeadline) }
+  }
+
+  /// Unlike `removeAll(where:)` this allocates nothing.
+  private func takeOut(_ timer: Timer) {
+    if let index = armed.firstIndex(where: { $0 === timer }) { armed.remove(at: index) }
   }
 
   /// Calls the handlers of the timers due by `time`, in order of their deadlines, one pass: a handler that

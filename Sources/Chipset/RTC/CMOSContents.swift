@@ -21,6 +21,7 @@ public struct CMOSContents: Sendable, Equatable {
   public private(set) var bytes: [Int: UInt8] = [:]
 
   /// The contents for a machine with the given memory and CPUs. `bootOrder` has up to three of QEMU's codes: 1
+  /// floppy, 2 hard disk, 3 CD-ROM, 4 network.
   public init(memory: GuestMemoryLayout, cpuCount: Int, bootOrder: [UInt8]) {
     // FPU and PS/2 mouse; no floppy.
     bytes[Byte.equipment] = 0x06

@@ -16,9 +16,9 @@ public final class RealTimeClock: RegisterFile, Device {
   private var index = 0
   /// The bytes; those of the time of day are only up to date while SET holds the update cycle.
   private let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 128)
-  private var initialMemory: [Int: UInt8] = [:]
-  /// What the guest's time is ahead of the wall clock, in nanoseconds.
+  /// What the guest's time is ahead of the wall clock: whole seconds, and 0 ..< 1 s of nanoseconds.
   private var offset: Int64 = 0
+  private var phase: Int64 = 0
   /// Guest time of the last periodic interrupt, and the last second told by update and alarm.
   private var lastPeriodic: UInt64 = 0
   private var lastSecond: Int64 = 0
@@ -38,7 +38,7 @@ public final class RealTimeClock: RegisterFile, Device {
     memory[RTCRegister.b] = RTCRegisterB.hour24.rawValue
     memory[RTCRegister.d] = RTCRegisterD.validRAMAndTime
     timer = clock.makeTimer { [unowned self] in update() }
-    lastSecond = now / Self.second
+    lastSecond = currentSecond
   }
 
   deinit { memory.deallocate() }
@@ -56,7 +56,7 @@ public final class RealTimeClock: RegisterFile, Device {
     switch index {
     case RTCRegister.seconds, RTCRegister.minutes, RTCRegister.hours,
       RTCRegister.dayOfWeek...RTCRegister.year, RTCRegister.century:
-      if !b.contains(.set) { loadTime() }
+      if isRunning { loadTime() }
       return UInt64(memory[index])
     case RTCRegister.a: return UInt64(memory[index] | (isUpdating ? RTCRegisterA.updateInProgress : 0))
     case RTCRegister.c:
@@ -79,67 +79,87 @@ public final class RealTimeClock: RegisterFile, Device {
     }
     switch index {
     case RTCRegister.secondsAlarm, RTCRegister.minutesAlarm, RTCRegister.hoursAlarm:
+      // What went before is judged by the old alarm.
+      update()
       memory[index] = byte
     case RTCRegister.seconds, RTCRegister.minutes, RTCRegister.hours,
       RTCRegister.dayOfWeek...RTCRegister.year, RTCRegister.century:
-      if b.contains(.set) {
-        memory[index] = byte
-      } else {
-        loadTime()
-        memory[index] = byte
-        storeTime()
-      }
-    case RTCRegister.a:
       update()
-      memory[index] = byte & ~RTCRegisterA.updateInProgress
-      lastPeriodic = clock.now
+      if isRunning { loadTime() }
+      memory[index] = byte
+      if isRunning { storeTime() }
+    case RTCRegister.a: writeA(byte & ~RTCRegisterA.updateInProgress)
     case RTCRegister.b: writeB(RTCRegisterB(rawValue: byte))
     case RTCRegister.c, RTCRegister.d: return
-    default: memory[index] = byte
+    default:
+      memory[index] = byte
+      return
     }
     rearm()
   }
 
   private var b: RTCRegisterB { RTCRegisterB(rawValue: memory[RTCRegister.b]) }
 
-  private func writeB(_ new: RTCRegisterB) {
+  private func writeA(_ new: UInt8) {
+    update()
+    let oldPeriod = period
+    let (wasRunning, wasDividing) = (isRunning, isDividerRunning)
+    let isDividing = new & RTCRegisterA.dividerMask <= RTCRegisterA.divider32kHz
+    // Held in reset, the divider holds the time; the bytes show it from now on.
+    if wasRunning && !isDividing { loadTime() }
+    memory[RTCRegister.a] = new
+    if !wasDividing && isDividing {
+      // The first update comes half a second after the divider starts (data sheet, "divider control").
+      phase = Self.floorRemainder(Self.second / 2 &- wallClock.nanosecondsSinceEpoch)
+      if isRunning { storeTime() }
+    }
+    if period != oldPeriod { lastPeriodic = clock.now }
+  }
+
+  private func writeB(_ written: RTCRegisterB) {
     update()
     let old = b
-    if new.contains(.set) && !old.contains(.set) { loadTime() }
-    var new = new
-    // SET clears UIE (data sheet, register B).
-    if new.contains(.set) { new.remove(.updateInterrupt) }
-    if new.contains(.periodicInterrupt) && !old.contains(.periodicInterrupt) { lastPeriodic = clock.now }
-    if old.contains(.set) && !new.contains(.set) {
-      // The formats of the old value are those the bytes were written in.
-      storeTime()
+    var new = written
+    if new.contains(.set) {
+      if isRunning { loadTime() }
+      // SET clears UIE (data sheet, register B).
+      new.remove(.updateInterrupt)
     }
+    if new.contains(.periodicInterrupt) && !old.contains(.periodicInterrupt) { lastPeriodic = clock.now }
+    // The bytes were written in the formats of the old value.
+    if old.contains(.set) && !new.contains(.set) && isDividerRunning { storeTime() }
     memory[RTCRegister.b] = new.rawValue
     updateInterruptFlag()
   }
 
   // MARK: Time of day
 
-  /// The guest's time in nanoseconds since 1970.
-  private var now: Int64 { wallClock.nanosecondsSinceEpoch &+ offset }
+  /// Where in the present second the divider is, in nanoseconds.
+  private var nanosecond: Int64 { Self.floorRemainder(wallClock.nanosecondsSinceEpoch &+ phase) }
 
-  private var isUpdating: Bool {
-    guard !b.contains(.set), isDividerRunning else { return false }
-    return Self.second - floorRemainder(now) <= Self.updateWindow
+  /// The guest's time in seconds since 1970.
+  private var currentSecond: Int64 {
+    let time = wallClock.nanosecondsSinceEpoch &+ phase
+    return (time / Self.second - (time % Self.second < 0 ? 1 : 0)) &+ offset
   }
+
+  private var isUpdating: Bool { isRunning && Self.second - nanosecond <= Self.updateWindow }
+
+  /// Whether the time goes on: it stands still while SET is on or the divider is held.
+  private var isRunning: Bool { !b.contains(.set) && isDividerRunning }
 
   private var isDividerRunning: Bool {
     memory[RTCRegister.a] & RTCRegisterA.dividerMask <= RTCRegisterA.divider32kHz
   }
 
-  private func floorRemainder(_ time: Int64) -> Int64 {
-    let rest = time % Self.second
-    return rest < 0 ? rest + Self.second : rest
+  private static func floorRemainder(_ time: Int64) -> Int64 {
+    let rest = time % second
+    return rest < 0 ? rest + second : rest
   }
 
   private func encoded(_ value: Int64) -> UInt8 {
     let byte = UInt8(truncatingIfNeeded: value % 100)
-    return b.contains(.binary) ? byte : byte / 10 << 4 | byte % 10
+    return b.contains(.binary) ? byte : (byte / 10) << 4 | byte % 10
   }
 
   private func decoded(_ byte: UInt8) -> Int64 {
@@ -158,7 +178,7 @@ public final class RealTimeClock: RegisterFile, Device {
   }
 
   private func loadTime() {
-    let date = CalendarDate(secondsSinceEpoch: (now - floorRemainder(now)) / Self.second)
+    let date = CalendarDate(secondsSinceEpoch: currentSecond)
     memory[RTCRegister.seconds] = encoded(date.second)
     memory[RTCRegister.minutes] = encoded(date.minute)
     memory[RTCRegister.hours] = encodedHour(date.hour)
@@ -178,8 +198,9 @@ public final class RealTimeClock: RegisterFile, Device {
     date.day = decoded(memory[RTCRegister.dayOfMonth])
     date.month = min(max(decoded(memory[RTCRegister.month]), 1), 12)
     date.year = decoded(memory[RTCRegister.century]) * 100 + decoded(memory[RTCRegister.year])
-    offset = date.secondsSinceEpoch &* Self.second &- wallClock.nanosecondsSinceEpoch
-    lastSecond = now / Self.second
+    // The divider goes on where it is: only whole seconds are set.
+    offset = offset &+ date.secondsSinceEpoch &- currentSecond
+    lastSecond = currentSecond
   }
 
   // MARK: Interrupts
@@ -199,8 +220,8 @@ public final class RealTimeClock: RegisterFile, Device {
       lastPeriodic &+= (clock.now &- lastPeriodic) / period * period
       memory[RTCRegister.c] |= RTCRegisterC.periodic
     }
-    let second = (now - floorRemainder(now)) / Self.second
-    if !b.contains(.set), isDividerRunning, second != lastSecond {
+    let second = currentSecond
+    if isRunning, second != lastSecond {
       memory[RTCRegister.c] |= RTCRegisterC.update
       if alarmIsDue(from: lastSecond, to: second) { memory[RTCRegister.c] |= RTCRegisterC.alarm }
       lastSecond = second
@@ -211,8 +232,12 @@ public final class RealTimeClock: RegisterFile, Device {
 
   private func updateInterruptFlag() {
     let isDue = memory[RTCRegister.c] & memory[RTCRegister.b] & 0x70 != 0
-    if isDue { memory[RTCRegister.c] |= RTCRegisterC.interrupt }
-    interrupt.set(memory[RTCRegister.c] & RTCRegisterC.interrupt != 0)
+    if isDue {
+      memory[RTCRegister.c] |= RTCRegisterC.interrupt
+    } else {
+      memory[RTCRegister.c] &= ~RTCRegisterC.interrupt
+    }
+    interrupt.set(isDue)
   }
 
   /// Whether the alarm went off in the seconds after `first` up to `last`; a day at most is looked at, since alarms
@@ -233,17 +258,18 @@ public final class RealTimeClock: RegisterFile, Device {
       && matches(RTCRegister.hoursAlarm, encodedHour(date.hour))
   }
 
-  /// The next second that matches the alarm: found field by field, at most 24 + 60 + 60 steps.
+  /// The next second that matches the alarm, nil if no second does: found field by field. The rest of the minute, of the
+  /// hour and of the day, and then the minutes and seconds of the right hour, are 60 + 60 + 24 + 60 + 60 steps at most.
   private func nextAlarm(after second: Int64) -> Int64? {
     var time = second + 1
-    for _ in 0..<200 {
+    for _ in 0..<264 {
       let date = CalendarDate(secondsSinceEpoch: time)
       if memory[RTCRegister.hoursAlarm] < 0xC0, memory[RTCRegister.hoursAlarm] != encodedHour(date.hour) {
-        time += 3600 - (time % 3600)
+        time += 3600 - (date.minute * 60 + date.second)
       } else if memory[RTCRegister.minutesAlarm] < 0xC0,
         memory[RTCRegister.minutesAlarm] != encoded(date.minute)
       {
-        time += 60 - (time % 60)
+        time += 60 - date.second
       } else if memory[RTCRegister.secondsAlarm] < 0xC0,
         memory[RTCRegister.secondsAlarm] != encoded(date.second)
       {
@@ -257,25 +283,24 @@ public final class RealTimeClock: RegisterFile, Device {
 
   /// Arms the timer for the next interrupt the guest waits for, if its flag is not already set.
   private func rearm() {
-    var next: UInt64?
-    func consider(_ time: UInt64) { next = min(next ?? .max, time) }
+    var next = UInt64.max
     let flags = memory[RTCRegister.c]
     if b.contains(.periodicInterrupt), flags & RTCRegisterC.periodic == 0, let period {
-      consider(lastPeriodic &+ period)
+      next = lastPeriodic &+ period
     }
-    if !b.contains(.set), isDividerRunning {
-      let toNextSecond = UInt64(Self.second - floorRemainder(now))
+    if isRunning {
+      let toNextSecond = UInt64(Self.second - nanosecond)
       if b.contains(.updateInterrupt), flags & RTCRegisterC.update == 0 {
-        consider(clock.now &+ toNextSecond)
+        next = min(next, clock.now &+ toNextSecond)
       }
       if b.contains(.alarmInterrupt), flags & RTCRegisterC.alarm == 0,
-        let alarm = nextAlarm(after: lastSecond)
+        let alarm = nextAlarm(after: currentSecond)
       {
-        let seconds = UInt64(clamping: alarm - lastSecond - 1)
-        consider(clock.now &+ toNextSecond &+ seconds &* UInt64(Self.second))
+        let seconds = UInt64(clamping: alarm - currentSecond - 1)
+        next = min(next, clock.now &+ toNextSecond &+ seconds &* UInt64(Self.second))
       }
     }
-    if let next { timer?.arm(at: next) } else { timer?.disarm() }
+    if next != .max { timer?.arm(at: next) } else { timer?.disarm() }
   }
 
   // MARK: Life
@@ -295,13 +320,15 @@ public final class RealTimeClock: RegisterFile, Device {
     public var index: Int
     public var memory: [UInt8]
     public var offset: Int64
+    public var phase: Int64
     public var lastPeriodic: UInt64
     public var lastSecond: Int64
   }
 
   public func save() -> State {
     State(
-      index: index, memory: Array(memory), offset: offset, lastPeriodic: lastPeriodic, lastSecond: lastSecond)
+      index: index, memory: Array(memory), offset: offset, phase: phase, lastPeriodic: lastPeriodic,
+      lastSecond: lastSecond)
   }
 
   public func restore(_ state: State) throws(RestoreError) {
@@ -310,13 +337,17 @@ public final class RealTimeClock: RegisterFile, Device {
     }
     index = state.index & 0x7F
     _ = memory.update(fromContentsOf: state.memory)
-    // A clock that is off by more than 10,000 years is no clock.
+    memory[RTCRegister.a] &= ~RTCRegisterA.updateInProgress
+    memory[RTCRegister.c] &= 0xF0
+    memory[RTCRegister.d] = RTCRegisterD.validRAMAndTime
     offset = min(max(state.offset, -Self.maximumOffset), Self.maximumOffset)
+    phase = Self.floorRemainder(state.phase)
     lastPeriodic = state.lastPeriodic
     lastSecond = min(max(state.lastSecond, -Self.maximumOffset), Self.maximumOffset)
     updateInterruptFlag()
     rearm()
   }
 
-  private static let maximumOffset: Int64 = 1 << 62
+  /// Seconds, some 35,000 years: no guest can set the clock that far off.
+  private static let maximumOffset: Int64 = 1 << 40
 }
