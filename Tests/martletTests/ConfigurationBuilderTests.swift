@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Block
+import CPU
+import Machine
+import OptionSyntax
+import Testing
+
+@testable import martlet
+
+private func configuration(_ arguments: String...) throws -> MachineConfiguration {
+  var builder = ConfigurationBuilder(try Martlet.parse(arguments))
+  return try builder.build()
+}
+
+@Suite struct ConfigurationBuilderTests {
+  @Test func aBareImageIsTheFirstDisk() throws {
+    let machine = try configuration("disk.img")
+    #expect(machine.drives.map(\.file) == ["disk.img"])
+    #expect(machine.drives[0].position == DriveConfiguration.Position(index: 0))
+    #expect(machine.memoryByteCount == 256 << 20)
+    #expect(machine.vnc == ":0,to=99")
+    #expect(machine.serials == ["null"])
+  }
+
+  @Test func drivesFindTheirPlaces() throws {
+    let machine = try configuration(
+      "-drive", "file=a,media=cdrom", "-drive", "file=b", "-hda", "c", "-drive", "file=d,index=3")
+    let places = Dictionary(uniqueKeysWithValues: machine.drives.map { ($0.file ?? "", $0.position?.index) })
+    #expect(places == ["c": 0, "b": 1, "a": 2, "d": 3])
+    #expect(machine.drives.first { $0.file == "a" }?.image.isReadOnly == true)
+    #expect(throws: OptionError.self) { try configuration("-cdrom", "x", "-hdc", "y") }
+    #expect(throws: OptionError.self) {
+      try configuration("-hda", "a", "-hdb", "b", "-hdc", "c", "-hdd", "d", "-drive", "file=e")
+    }
+  }
+
+  @Test func driveProperties() throws {
+    let drive = try configuration(
+      "-drive",
+      "file=a,,b,if=ide,cache=none,readonly=on,werror=stop,rerror=ignore,serial=X1,discard=unmap,format=raw"
+    ).drives[0]
+    #expect(drive.file == "a,b")
+    #expect(drive.image.cache == .none)
+    #expect(drive.image.isReadOnly)
+    #expect(drive.image.discard == .unmap)
+    #expect(drive.image.isFormatGiven)
+    #expect(drive.writeErrorPolicy == .stop)
+    #expect(drive.readErrorPolicy == .ignore)
+    #expect(drive.serial == "X1")
+  }
+
+  @Test(arguments: [
+    ("4", CPUTopology(sockets: 4)), ("4,cores=2", CPUTopology(sockets: 2, cores: 2)),
+    ("cpus=8,sockets=2,threads=2", CPUTopology(sockets: 2, cores: 2, threads: 2)),
+    ("sockets=1,cores=3", CPUTopology(cores: 3)),
+  ])
+  func topologies(_ text: String, _ expected: CPUTopology) throws {
+    #expect(try configuration("-smp", text).topology == expected)
+  }
+
+  @Test(arguments: ["0", "256", "4,cores=3", "4,sockets=2,cores=1,threads=1", "x", "2,corse=1"])
+  func badTopologies(_ text: String) {
+    #expect(throws: OptionError.self) { try configuration("-smp", text) }
+  }
+
+  @Test func memorySizes() throws {
+    #expect(try configuration("-m", "1").memoryByteCount == 1 << 20)
+    #expect(try configuration("-m", "size=2G").memoryByteCount == 2 << 30)
+    #expect(try configuration("-m", "1500k").memoryByteCount == 2 << 20)
+    for bad in ["0", "", "1T,slots=2", "99999999999999999999"] {
+      #expect(throws: OptionError.self) { try configuration("-m", bad) }
+    }
+  }
+
+  @Test func globalsReachDevices() throws {
+    let machine = try configuration(
+      "-debugcon", "stdio", "-global", "isa-debugcon.iobase=0x402", "-device", "isa-debug-exit,iosize=4",
+      "-global",
+      "VGA.vgamem_mb=32")
+    #expect(machine.debugConsoles.map(\.ioBase) == [0x402])
+    #expect(machine.debugExits.map(\.ioSize) == [4])
+    #expect(machine.vga?.memoryMegabytes == 32)
+  }
+
+  @Test func namedCharacterPorts() throws {
+    let machine = try configuration(
+      "-chardev", "file,id=log,path=/tmp/x", "-device", "isa-debugcon,iobase=0x402,chardev=log", "-serial",
+      "chardev:log",
+      "-serial", "none", "-parallel", "none")
+    #expect(machine.debugConsoles.map(\.port) == ["file:/tmp/x"])
+    #expect(machine.serials == ["file:/tmp/x", nil])
+    #expect(machine.parallel == nil)
+    #expect(throws: OptionError.self) { try configuration("-serial", "chardev:nobody") }
+  }
+
+  @Test func bootOptions() throws {
+    let boot = try configuration("-boot", "order=dc,once=n,menu=on,splash-time=500,strict=on").boot
+    #expect(boot.order == "dc")
+    #expect(boot.once == "n")
+    #expect(boot.showsMenu)
+    #expect(boot.menuWaitMilliseconds == 500)
+    #expect(boot.isStrict)
+    #expect(throws: OptionError.self) { try configuration("-boot", "cc") }
+  }
+
+  @Test func clocks() throws {
+    #expect(try configuration("-rtc", "base=2000-03-01T00:00:01").rtc.base == .date(951_868_801))
+    #expect(try configuration("-rtc", "base=localtime,clock=vm").rtc.followsGuestTime)
+    #expect(throws: OptionError.self) { try configuration("-rtc", "base=yesterday") }
+  }
+
+  @Test func noScreen() throws {
+    let machine = try configuration("-nographic")
+    #expect(machine.vnc == nil)
+    #expect(machine.serials == ["stdio"])
+    #expect(try configuration("-display", "vnc=:3").vnc == ":3")
+    #expect(try configuration("-vga", "none").vga == nil)
+  }
+
+  @Test func processorModels() throws {
+    let cpu = try configuration("-cpu", "qemu64,+ssse3,-nx,avx=off,aes=on").cpu
+    #expect(cpu == CPUModelRequest(model: "qemu64", added: ["ssse3", "aes"], removed: ["nx", "avx"]))
+    #expect(throws: OptionError.self) { try configuration("-cpu", "max,wat") }
+  }
+}
+
+@Suite struct HelpTests {
+  @Test func everyOptionIsInATopic() throws {
+    let topics = ["machine", "drives", "boot", "display", "serial", "run"]
+    let texts = try topics.map { try Help.message(topic: $0) }.joined()
+    for name in Help.optionNames where !name.hasPrefix("--") && name != "-h" {
+      #expect(texts.contains("\(name)"), "\(name) is in no topic")
+    }
+  }
+}
