@@ -45,7 +45,10 @@ public final class Port61: RegisterFile, Device {
     if isGateChanged { gate.isGateOpen = byte & Bit.gate2 != 0 }
   }
 
-  public func reset() { register = 0 }
+  public func reset() {
+    if register & Bit.gate2 != 0 { gate.isGateOpen = false }
+    register = 0
+  }
 
   /// The writable bits.
   public struct State: SavedState {
@@ -53,5 +56,8 @@ public final class Port61: RegisterFile, Device {
     public var register: UInt8
   }
   public func save() -> State { State(register: register) }
-  public func restore(_ state: State) throws(RestoreError) { register = state.register & 0x0F }
+  public func restore(_ state: State) throws(RestoreError) {
+    register = state.register & 0x0F
+    gate.isGateOpen = register & Bit.gate2 != 0
+  }
 }

@@ -30,6 +30,8 @@ enum ScanCodes {
     return table
   }()
 
+  /// Print Screen with Alt held, in set 1.
+  static let sysRq: UInt8 = 0x54
   /// Pause makes, and never breaks.
   static let pauseSet1: [UInt8] = [0xE1, 0x1D, 0x45, 0xE1, 0x9D, 0xC5]
   static let pauseSet2: [UInt8] = [0xE1, 0x14, 0x77, 0xE1, 0xF0, 0x14, 0xF0, 0x77]

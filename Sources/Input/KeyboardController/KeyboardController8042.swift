@@ -30,6 +30,16 @@ public final class KeyboardController8042: RegisterFile, Device {
   private var output: UInt8 = 0
   /// A command whose parameter is awaited at port 0x60.
   private var pendingCommand: UInt8?
+  /// The controller's own answer, while the output buffer is full with something else.
+  private var waitingAnswer: Answer?
+  private var translator = ScanCodeTranslator()
+
+  /// A byte of the controller itself.
+  struct Answer: Codable, Equatable, Sendable {
+    var byte: UInt8
+    /// It is to look like the mouse's.
+    var isMouse: Bool
+  }
 
   /// The controller; the interrupts are ISA IRQs 1 and 12.
   public init(keyboardInterrupt: InterruptLine, mouseInterrupt: InterruptLine, control: any SystemControl) {
@@ -74,21 +84,26 @@ public final class KeyboardController8042: RegisterFile, Device {
     trace("command \(hex(command))")
     pendingCommand = nil
     switch command {
-    case KBCCommand.readMode: put(mode)
+    case KBCCommand.readMode: answer(mode)
+    case KBCCommand.testPassword: answer(KBCAnswer.noPassword)
     case KBCCommand.disableMouse: mode |= KBCMode.mouseDisabled
     case KBCCommand.enableMouse:
       mode &= ~KBCMode.mouseDisabled
       fillOutput()
-    case KBCCommand.testMouse, KBCCommand.testKeyboard: put(0)
+    case KBCCommand.testMouse, KBCCommand.testKeyboard: answer(KBCAnswer.testPassed)
     case KBCCommand.selfTest:
       status |= KBCStatus.systemFlag
-      put(0x55)
-    case KBCCommand.disableKeyboard: mode |= KBCMode.keyboardDisabled
+      mode |= KBCMode.systemFlag
+      answer(KBCAnswer.selfTestPassed)
+    case KBCCommand.disableKeyboard:
+      mode |= KBCMode.keyboardDisabled
+      updateInterrupts()
     case KBCCommand.enableKeyboard:
       mode &= ~KBCMode.keyboardDisabled
+      updateInterrupts()
       fillOutput()
-    case KBCCommand.readInputPort: put(0x80)
-    case KBCCommand.readOutputPort: put(readableOutputPort)
+    case KBCCommand.readInputPort: answer(KBCAnswer.inputPort)
+    case KBCCommand.readOutputPort: answer(readableOutputPort)
     case KBCCommand.writeMode, KBCCommand.writeOutputPort, KBCCommand.writeKeyboardOutput,
       KBCCommand.writeMouseOutput, KBCCommand.writeMouse:
       pendingCommand = command
@@ -108,15 +123,17 @@ public final class KeyboardController8042: RegisterFile, Device {
     case nil:
       // A byte for the keyboard enables its interface.
       mode &= ~KBCMode.keyboardDisabled
+      updateInterrupts()
       keyboard.receive(byte)
     case KBCCommand.writeMode?:
+      if (mode ^ byte) & KBCMode.translate != 0 { translator.clear() }
       mode = byte
       status = status & ~KBCStatus.systemFlag | byte & KBCMode.systemFlag
       updateInterrupts()
       fillOutput()
     case KBCCommand.writeOutputPort?: writeOutputPort(byte)
-    case KBCCommand.writeKeyboardOutput?: put(byte)
-    case KBCCommand.writeMouseOutput?: put(byte, isMouse: true)
+    case KBCCommand.writeKeyboardOutput?: answer(byte)
+    case KBCCommand.writeMouseOutput?: answer(byte, isMouse: true)
     default:
       mode &= ~KBCMode.mouseDisabled
       mouse.receive(byte)
@@ -140,30 +157,47 @@ public final class KeyboardController8042: RegisterFile, Device {
 
   // MARK: Output buffer
 
-  /// An answer of the controller itself.
-  private func put(_ byte: UInt8, isMouse: Bool = false) {
-    output = byte
-    status =
-      status & ~KBCStatus.auxiliaryFull | KBCStatus.outputFull | (isMouse ? KBCStatus.auxiliaryFull : 0)
-    updateInterrupts()
+  /// An answer of the controller itself goes before all that waits, but does not push out what the guest may be
+  /// reading.
+  private func answer(_ byte: UInt8, isMouse: Bool = false) {
+    waitingAnswer = Answer(byte: byte, isMouse: isMouse)
+    fillOutput()
   }
 
-  /// Takes the next byte of a device, the keyboard first, when the buffer is empty.
+  /// Takes the next byte when the buffer is empty: the controller's, the keyboard's, the mouse's.
   private func fillOutput() {
     guard status & KBCStatus.outputFull == 0 else { return }
-    if mode & KBCMode.keyboardDisabled == 0,
-      let byte = keyboard.nextByte(isTranslated: mode & KBCMode.translate != 0)
-    {
-      put(byte)
+    if let answer = waitingAnswer {
+      waitingAnswer = nil
+      put(answer.byte, isMouse: answer.isMouse)
+    } else if mode & KBCMode.keyboardDisabled == 0, let byte = nextKeyboardByte() {
+      put(byte, isMouse: false)
     } else if mode & KBCMode.mouseDisabled == 0, let byte = mouse.nextByte() {
       put(byte, isMouse: true)
     }
   }
 
+  private func nextKeyboardByte() -> UInt8? {
+    while let byte = keyboard.nextByte() {
+      guard mode & KBCMode.translate != 0 else { return byte }
+      if let translated = translator.translate(byte) { return translated }
+    }
+    return nil
+  }
+
+  private func put(_ byte: UInt8, isMouse: Bool) {
+    output = byte
+    status &= ~KBCStatus.auxiliaryFull
+    status |= KBCStatus.outputFull | (isMouse ? KBCStatus.auxiliaryFull : 0)
+    updateInterrupts()
+  }
+
   private func updateInterrupts() {
     let isFull = status & KBCStatus.outputFull != 0
     let isMouse = status & KBCStatus.auxiliaryFull != 0
-    keyboardInterrupt.set(isFull && !isMouse && mode & KBCMode.keyboardInterrupt != 0)
+    let isKeyboardEnabled =
+      mode & (KBCMode.keyboardInterrupt | KBCMode.keyboardDisabled) == KBCMode.keyboardInterrupt
+    keyboardInterrupt.set(isFull && !isMouse && isKeyboardEnabled)
     mouseInterrupt.set(isFull && isMouse && mode & KBCMode.mouseInterrupt != 0)
   }
 
@@ -175,9 +209,12 @@ public final class KeyboardController8042: RegisterFile, Device {
     outputPort = KBCOutputPort.notReset | KBCOutputPort.a20
     output = 0
     pendingCommand = nil
+    waitingAnswer = nil
+    translator = ScanCodeTranslator()
   }
 
   public func reset() {
+    if outputPort & KBCOutputPort.a20 == 0 { control.setA20(isEnabled: true) }
     setResetValues()
     keyboard.reset()
     mouse.reset()
@@ -192,6 +229,8 @@ public final class KeyboardController8042: RegisterFile, Device {
     var outputPort: UInt8
     var output: UInt8
     var pendingCommand: UInt8?
+    var answer: Answer?
+    var translator: ScanCodeTranslator
     var keyboard: PS2Keyboard.State
     var mouse: PS2Mouse.State
   }
@@ -199,17 +238,23 @@ public final class KeyboardController8042: RegisterFile, Device {
   public func save() -> State {
     State(
       status: status, mode: mode, outputPort: outputPort, output: output, pendingCommand: pendingCommand,
-      keyboard: keyboard.save(), mouse: mouse.save())
+      answer: waitingAnswer, translator: translator, keyboard: keyboard.save(), mouse: mouse.save())
   }
 
   public func restore(_ state: State) throws(RestoreError) {
     try keyboard.restore(state.keyboard)
     try mouse.restore(state.mouse)
-    status = state.status
+    if (outputPort ^ state.outputPort) & KBCOutputPort.a20 != 0 {
+      control.setA20(isEnabled: state.outputPort & KBCOutputPort.a20 != 0)
+    }
+    status = state.status & KBCStatus.all
     mode = state.mode
-    outputPort = state.outputPort
+    outputPort = state.outputPort & (KBCOutputPort.notReset | KBCOutputPort.a20)
     output = state.output
+    waitingAnswer = state.answer
+    translator = state.translator
     pendingCommand = state.pendingCommand
     updateInterrupts()
+    fillOutput()
   }
 }

@@ -10,6 +10,7 @@ enum KBCStatus {
   static let keyboardUnlocked: UInt8 = 1 << 4
   /// The byte in the output buffer is the mouse's.
   static let auxiliaryFull: UInt8 = 1 << 5
+  static let all = outputFull | systemFlag | command | keyboardUnlocked | auxiliaryFull
 }
 
 /// The controller command byte.
@@ -27,6 +28,8 @@ enum KBCMode {
 enum KBCCommand {
   static let readMode: UInt8 = 0x20
   static let writeMode: UInt8 = 0x60
+  /// Whether a password is loaded.
+  static let testPassword: UInt8 = 0xA4
   static let disableMouse: UInt8 = 0xA7
   static let enableMouse: UInt8 = 0xA8
   static let testMouse: UInt8 = 0xA9
@@ -52,4 +55,13 @@ enum KBCOutputPort {
   static let a20: UInt8 = 1 << 1
   static let keyboardFull: UInt8 = 1 << 4
   static let mouseFull: UInt8 = 1 << 5
+}
+
+/// Answers of the controller.
+enum KBCAnswer {
+  static let selfTestPassed: UInt8 = 0x55
+  static let testPassed: UInt8 = 0x00
+  static let noPassword: UInt8 = 0xF1
+  /// The input port: the keyboard is not locked.
+  static let inputPort: UInt8 = 0x80
 }

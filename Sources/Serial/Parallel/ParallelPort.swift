@@ -3,24 +3,9 @@
 import Bus
 import CharacterDevice
 
-/// A PC parallel port in its standard mode (IBM PS/2 Hardware Interface Technical Reference, parallel port): data, status and
-/// control, with a printer that takes every byte at once.
+/// A PC parallel port in its standard mode with the PS/2's direction bit (IBM PS/2 Hardware Interface Technical
+/// Reference, parallel port): data, status and control, with a printer that is busy only while the host takes nothing.
 public final class ParallelPort: RegisterFile, CharacterReceiver, Device {
-  private enum Offset {
-    static let data = 0
-    static let status = 1
-    static let control = 2
-  }
-  private enum Control {
-    static let strobe: UInt8 = 1 << 0
-    static let notInitialize: UInt8 = 1 << 2
-    static let interruptEnable: UInt8 = 1 << 4
-    /// The data lines are inputs.
-    static let direction: UInt8 = 1 << 5
-  }
-  /// Not busy, selected, no error, no acknowledge; bits 0 … 2 read as zero.
-  private static let readyStatus: UInt8 = 0xD8
-
   public let deviceName: String
   private let interrupt: InterruptLine
   private let port: any CharacterPort
@@ -30,7 +15,9 @@ public final class ParallelPort: RegisterFile, CharacterReceiver, Device {
   public struct State: SavedState {
     public static let version = 1
     var data: UInt8 = 0
-    var control: UInt8 = 0x0C
+    var control: UInt8 = ParallelControl.notInitialize | ParallelControl.select
+    /// A byte that the host has not taken: the printer is busy.
+    var held: UInt8?
   }
 
   /// A port whose printer is `port`; the interrupt is ISA IRQ 7.
@@ -46,37 +33,65 @@ public final class ParallelPort: RegisterFile, CharacterReceiver, Device {
     ports.map(RegisterWindow(self, (), name: deviceName, count: 3), at: base)
   }
 
+  // MARK: Registers
+
   public func read(_ window: Void, offset: Int, width: AccessWidth) -> UInt64 {
     switch offset {
-    case Offset.data: registers.control & Control.direction != 0 ? 0xFF : UInt64(registers.data)
-    case Offset.status: UInt64(Self.readyStatus)
-    default: UInt64(registers.control | 0xC0)
+    // Nobody drives the data lines towards the port.
+    case ParallelOffset.data:
+      registers.control & ParallelControl.direction != 0 ? 0xFF : UInt64(registers.data)
+    case ParallelOffset.status:
+      UInt64(
+        registers.held == nil ? ParallelStatus.ready : ParallelStatus.ready & ~ParallelStatus.notBusy)
+    default: UInt64(registers.control | ParallelControl.undriven)
     }
   }
 
   public func write(_ window: Void, offset: Int, value: UInt64, width: AccessWidth) {
     let byte = UInt8(truncatingIfNeeded: value)
     switch offset {
-    case Offset.data: registers.data = byte
-    case Offset.control:
-      let isStrobed = byte & Control.strobe != 0 && registers.control & Control.strobe == 0
-      registers.control = byte & 0x3F
-      guard isStrobed, byte & Control.notInitialize != 0 else { return }
-      _ = withUnsafeBytes(of: &registers.data) { port.write($0) }
-      // The printer acknowledges at once, by an edge.
-      if byte & Control.interruptEnable != 0 { interrupt.pulse() }
+    case ParallelOffset.data: registers.data = byte
+    case ParallelOffset.control: writeControl(byte & ParallelControl.writable)
     default: break
     }
   }
 
-  // A printer says nothing.
+  private func writeControl(_ value: UInt8) {
+    let isStrobed = value & ~registers.control & ParallelControl.strobe != 0
+    registers.control = value
+    guard value & ParallelControl.notInitialize != 0 else {
+      registers.held = nil
+      return
+    }
+    // A busy printer does not see the strobe.
+    if isStrobed && registers.held == nil { print(registers.data) }
+  }
+
+  /// Hands a byte to the host; the printer acknowledges by an edge when it is taken.
+  private func print(_ byte: UInt8) {
+    var byte = byte
+    let isTaken = withUnsafeBytes(of: &byte) { port.write($0) } > 0
+    registers.held = isTaken ? nil : byte
+    if isTaken && registers.control & ParallelControl.interruptEnable != 0 { interrupt.pulse() }
+  }
+
+  public func characterPortBecameWritable() { if let held = registers.held { print(held) } }
+
+  /// A printer says nothing: what comes from the host is lost.
   public func receive(_ bytes: UnsafeRawBufferPointer) -> Int { bytes.count }
-  public func characterPortBecameWritable() {}
+
+  // MARK: Life
 
   public func reset() {
     registers = State()
     interrupt.lower()
   }
+
   public func save() -> State { registers }
-  public func restore(_ state: State) throws(RestoreError) { registers = state }
+
+  public func restore(_ state: State) throws(RestoreError) {
+    registers = state
+    registers.control &= ParallelControl.writable
+    characterPortBecameWritable()
+  }
 }

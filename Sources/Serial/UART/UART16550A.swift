@@ -17,7 +17,11 @@ public final class UART16550A: RegisterFile, CharacterReceiver, Device {
   private let interrupt: InterruptLine
   private let port: any CharacterPort
   private var timeoutTimer: Clock.Timer?
+  /// When the receiver times out. The timer is not moved for every byte: if it fires early, it is armed anew.
+  private var timeoutDeadline: Clock.Nanoseconds?
   private var registers = State()
+  /// The host offered more than there was room for, and waits to be told of room.
+  private var hasRefusedInput = false
 
   /// Everything the UART keeps.
   public struct State: SavedState {
@@ -45,10 +49,7 @@ public final class UART16550A: RegisterFile, CharacterReceiver, Device {
     self.port = port
     registers.receiver.reserveCapacity(Self.fifoByteCount)
     registers.transmitter.reserveCapacity(Self.fifoByteCount)
-    timeoutTimer = clock.makeTimer { [unowned self] in
-      registers.isTimedOut = !registers.receiver.isEmpty
-      updateInterrupt()
-    }
+    timeoutTimer = clock.makeTimer { [unowned self] in timeoutTimerFired() }
     port.receiver = self
   }
 
@@ -123,12 +124,14 @@ public final class UART16550A: RegisterFile, CharacterReceiver, Device {
 
   private func writeFIFOControl(_ value: UInt8) {
     let switches = (value ^ registers.fifoControl) & UARTFIFOControl.enable != 0
-    registers.fifoControl = value & (UARTFIFOControl.enable | 0xC8)
+    // The other bits count only together with the enable bit.
+    registers.fifoControl =
+      value & UARTFIFOControl.enable == 0 ? 0 : value & (UARTFIFOControl.enable | UARTFIFOControl.trigger)
     if switches || value & UARTFIFOControl.clearReceiver != 0 {
       registers.receiver.removeAll(keepingCapacity: true)
-      registers.lineStatus &= ~(UARTLineStatus.dataReady | UARTLineStatus.breakInterrupt)
+      registers.lineStatus &= ~UARTLineStatus.dataReady
       clearTimeout()
-      port.receiverBecameReady()
+      askForInput()
     }
     if switches || value & UARTFIFOControl.clearTransmitter != 0 {
       registers.transmitter.removeAll(keepingCapacity: true)
@@ -173,10 +176,13 @@ public final class UART16550A: RegisterFile, CharacterReceiver, Device {
   private func transmit(_ byte: UInt8) {
     if isLoopback {
       receiveByte(byte)
+      restartTimeout()
       registers.isTransmitterInterruptPending = true
       return
     }
+    // A write ends the interrupt, if only for a moment: the next one must be an edge.
     registers.isTransmitterInterruptPending = false
+    updateInterrupt()
     if registers.transmitter.isEmpty {
       var byte = byte
       if withUnsafeBytes(of: &byte, { port.write($0) }) == 1 {
@@ -202,7 +208,7 @@ public final class UART16550A: RegisterFile, CharacterReceiver, Device {
   public func characterPortBecameWritable() {
     guard !registers.transmitter.isEmpty else { return }
     let taken = registers.transmitter.withUnsafeBytes { port.write($0) }
-    registers.transmitter.removeFirst(min(taken, registers.transmitter.count))
+    registers.transmitter.removeFirst(min(max(taken, 0), registers.transmitter.count))
     noteTransmitter()
     updateInterrupt()
   }
@@ -214,13 +220,22 @@ public final class UART16550A: RegisterFile, CharacterReceiver, Device {
     let room = (usesFIFO ? Self.fifoByteCount : 1) - registers.receiver.count
     let count = min(max(room, 0), bytes.count)
     for byte in bytes.prefix(count) { receiveByte(byte) }
+    if count > 0 { restartTimeout() }
+    if count < bytes.count { hasRefusedInput = true }
     updateInterrupt()
     return count
+  }
+
+  private func askForInput() {
+    guard hasRefusedInput else { return }
+    hasRefusedInput = false
+    port.receiverBecameReady()
   }
 
   public func receiveBreak() {
     registers.lineStatus |= UARTLineStatus.breakInterrupt
     receiveByte(0)
+    restartTimeout()
     updateInterrupt()
   }
 
@@ -233,39 +248,64 @@ public final class UART16550A: RegisterFile, CharacterReceiver, Device {
       registers.receiver.append(byte)
     }
     registers.lineStatus |= UARTLineStatus.dataReady
-    restartTimeout()
   }
 
   private func takeReceived() -> UInt8 {
     guard !registers.receiver.isEmpty else { return 0 }
     let byte = registers.receiver.removeFirst()
-    clearTimeout()
-    if registers.receiver.isEmpty {
-      registers.lineStatus &= ~UARTLineStatus.dataReady
-    } else {
-      restartTimeout()
-    }
+    registers.isTimedOut = false
+    if registers.receiver.isEmpty { registers.lineStatus &= ~UARTLineStatus.dataReady }
+    restartTimeout()
     updateInterrupt()
-    if registers.receiver.isEmpty { port.receiverBecameReady() }
+    if registers.receiver.isEmpty { askForInput() }
     return byte
   }
 
   /// The receiver's trigger level (8.4).
   private var trigger: Int {
     guard usesFIFO else { return 1 }
-    return [1, 4, 8, 14][Int(registers.fifoControl >> 6)]
+    switch registers.fifoControl >> 6 {
+    case 0: return 1
+    case 1: return 4
+    case 2: return 8
+    default: return 14
+    }
   }
 
-  /// Data below the trigger level interrupts after four characters' time (8.11).
+  /// Data that lies in the FIFO interrupts after four characters' time without a byte coming or going (8.11).
   private func restartTimeout() {
-    guard usesFIFO, registers.receiver.count < trigger else { return }
-    let divisor = UInt64(max(registers.divisor, 1))
-    timeoutTimer?.arm(at: clock.now &+ 4 * 10 * divisor * 1_000_000_000 / Self.baseRate)
+    guard usesFIFO, !registers.receiver.isEmpty else {
+      timeoutDeadline = nil
+      return
+    }
+    let deadline = clock.now &+ 4 * characterTime
+    timeoutDeadline = deadline
+    if timeoutTimer?.isArmed == false { timeoutTimer?.arm(at: deadline) }
+  }
+
+  /// How long a character takes on the line: start, data, parity and stop bits.
+  private var characterTime: Clock.Nanoseconds {
+    let control = registers.lineControl
+    let bits: UInt64 =
+      7 + UInt64(control & UARTLineControl.wordLength)
+      + (control & UARTLineControl.parity != 0 ? 1 : 0) + (control & UARTLineControl.twoStopBits != 0 ? 1 : 0)
+    return bits * UInt64(max(registers.divisor, 1)) * 1_000_000_000 / Self.baseRate
+  }
+
+  private func timeoutTimerFired() {
+    guard let deadline = timeoutDeadline else { return }
+    if deadline > clock.now {
+      timeoutTimer?.arm(at: deadline)
+    } else {
+      timeoutDeadline = nil
+      registers.isTimedOut = true
+      updateInterrupt()
+    }
   }
 
   private func clearTimeout() {
     registers.isTimedOut = false
-    timeoutTimer?.disarm()
+    timeoutDeadline = nil
   }
 
   // MARK: Interrupt
@@ -295,10 +335,12 @@ public final class UART16550A: RegisterFile, CharacterReceiver, Device {
 
   public func reset() {
     clearTimeout()
+    timeoutTimer?.disarm()
     registers = State()
     registers.receiver.reserveCapacity(Self.fifoByteCount)
     registers.transmitter.reserveCapacity(Self.fifoByteCount)
     updateInterrupt()
+    askForInput()
   }
 
   public func save() -> State { registers }
@@ -308,7 +350,15 @@ public final class UART16550A: RegisterFile, CharacterReceiver, Device {
       throw RestoreError("\(deviceName): the state's FIFOs are longer than 16 bytes")
     }
     registers = state
-    if !registers.receiver.isEmpty { restartTimeout() }
+    registers.receiver.reserveCapacity(Self.fifoByteCount)
+    registers.transmitter.reserveCapacity(Self.fifoByteCount)
+    let ready = UARTLineStatus.dataReady
+    registers.lineStatus = state.lineStatus & ~ready | (state.receiver.isEmpty ? 0 : ready)
+    timeoutDeadline = nil
+    if !registers.isTimedOut { restartTimeout() }
+    noteTransmitter()
     updateInterrupt()
+    characterPortBecameWritable()
+    port.receiverBecameReady()
   }
 }

@@ -39,11 +39,16 @@ enum UARTFIFOControl {
   static let enable: UInt8 = 1 << 0
   static let clearReceiver: UInt8 = 1 << 1
   static let clearTransmitter: UInt8 = 1 << 2
+  /// The receiver's trigger level: 1, 4, 8 or 14 bytes.
+  static let trigger: UInt8 = 3 << 6
 }
 
 /// Line control (8.1).
 enum UARTLineControl {
-  static let setBreak: UInt8 = 1 << 6
+  /// Five to eight data bits.
+  static let wordLength: UInt8 = 3
+  static let twoStopBits: UInt8 = 1 << 2
+  static let parity: UInt8 = 1 << 3
   static let divisorLatch: UInt8 = 1 << 7
 }
 
