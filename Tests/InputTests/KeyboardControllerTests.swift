@@ -50,7 +50,7 @@ import Testing
 
   @Test func outputPortGatesA20() {
     driver.command(0xD0)
-    #expect(driver.received() == [0x03])
+    #expect(driver.received() == [0xCF])
     driver.command(0xD1, 0x01)
     #expect(!driver.board.control.isA20Enabled)
     driver.command(0xDF)
@@ -65,10 +65,10 @@ import Testing
   @Test func outputPortShowsFullBuffers() {
     driver.command(0xD2, 0x55)
     driver.command(0xD0)
-    #expect(driver.received() == [0x55, 0x13])
+    #expect(driver.received() == [0x55, 0xDF])
     driver.command(0xD3, 0x55)
     driver.command(0xD0)
-    #expect(driver.received() == [0x55, 0x23])
+    #expect(driver.received() == [0x55, 0xEF])
   }
 
   @Test func bitZeroLowResets() {

@@ -141,7 +141,7 @@ public final class KeyboardController8042: RegisterFile, Device {
   }
 
   private var readableOutputPort: UInt8 {
-    var value = outputPort
+    var value = outputPort | KBCOutputPort.idleLines
     if status & KBCStatus.outputFull != 0 {
       value |= status & KBCStatus.auxiliaryFull != 0 ? KBCOutputPort.mouseFull : KBCOutputPort.keyboardFull
     }

@@ -55,6 +55,8 @@ enum KBCOutputPort {
   static let a20: UInt8 = 1 << 1
   static let keyboardFull: UInt8 = 1 << 4
   static let mouseFull: UInt8 = 1 << 5
+  /// Clock and data of both ports, which are high while nothing is being sent.
+  static let idleLines: UInt8 = 0xCC
 }
 
 /// Answers of the controller.
