@@ -70,7 +70,7 @@ final class Board {
     let hostBridge = I440FXHostBridge(memory: memory, ram: ram, bios: bios)
     add(hostBridge, at: PCIAddress(0))
     let mechanism = PCIConfigurationMechanism(bus: pci)
-    mechanism.map(in: ports)
+    add(mechanism).map(in: ports)
 
     // 00:01.0: ISA bridge, PCI interrupt routing, reset at 0xCF9.
     let isaBridge = PIIX3ISABridge(irqs: (0..<16).map(isa), control: control)
@@ -126,8 +126,9 @@ final class Board {
       add(DebugConsole(name: "debugcon\(index)", port: port, readback: console.readback))
         .map(in: ports, at: console.ioBase)
     }
-    for exit in configuration.debugExits {
-      add(DebugExit(control: control)).map(in: ports, at: exit.ioBase, count: exit.ioSize)
+    for (index, exit) in configuration.debugExits.enumerated() {
+      add(DebugExit(name: "isa-debug-exit\(index)", control: control))
+        .map(in: ports, at: exit.ioBase, count: exit.ioSize)
     }
 
     // fw_cfg at 0x510.

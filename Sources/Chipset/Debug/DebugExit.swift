@@ -4,11 +4,14 @@ import Bus
 
 /// QEMU's `isa-debug-exit`: a write ends the process with the status `value × 2 + 1`.
 public final class DebugExit: RegisterFile, Device {
-  public let deviceName = "isa-debug-exit"
+  public let deviceName: String
   private let control: any SystemControl
 
   /// The device, not yet mapped.
-  public init(control: any SystemControl) { self.control = control }
+  public init(name: String = "isa-debug-exit", control: any SystemControl) {
+    deviceName = name
+    self.control = control
+  }
 
   /// Maps `count` (1, 2 or 4) ports at `base`.
   public func map(in ports: PortSpace, at base: UInt16, count: Int) {
