@@ -20,10 +20,12 @@ func room(_ name: String, uses dependencies: [Target.Dependency] = []) -> Target
 }
 
 /// The unit tests of a room.
-func tests(of name: String, uses dependencies: [Target.Dependency] = []) -> Target {
+func tests(
+  of name: String, uses dependencies: [Target.Dependency] = [], excluding: [String] = []
+) -> Target {
   .testTarget(
     name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport"] + dependencies,
-    swiftSettings: strict)
+    exclude: excluding, swiftSettings: strict)
 }
 
 let package = Package(
@@ -104,7 +106,7 @@ let package = Package(
     tests(of: "Chipset", uses: ["CharacterDevice"]),
     tests(of: "Firmware"),
     tests(of: "IDE", uses: ["Block"]),
-    tests(of: "VGA", uses: ["Display"]),
+    tests(of: "VGA", uses: ["Display"], excluding: ["Goldens"]),
     tests(of: "Serial", uses: ["CharacterDevice"]),
     tests(of: "Input", uses: ["Display"]),
     tests(of: "Machine"),

@@ -22,6 +22,8 @@ enum VGAPort {
   static let miscellaneousRead = 0x3CC
   static let graphicsIndex = 0x3CE
   static let graphicsData = 0x3CF
+  /// The ports from here on answer while the card is a colour one.
+  static let firstColor = 0x3D0
   static let crtcIndex = 0x3D4
   static let crtcData = 0x3D5
   /// Read: input status 1. Written: feature control.
@@ -85,6 +87,8 @@ enum Attribute {
 /// The Bochs display interface (Bochs VBE API, "VBE_DISPI").
 enum DISPI {
   static let indexPort: UInt16 = 0x1CE
+  /// The ports from there on.
+  static let portCount: UInt64 = 4
   static let id = 0
   static let xResolution = 1
   static let yResolution = 2
@@ -107,4 +111,6 @@ enum DISPI {
   static let newestID: UInt16 = 0xB0C5
   static let maximumWidth: UInt16 = 5120
   static let maximumHeight: UInt16 = 2880
+  static let maximumVirtualWidth: UInt16 = 16000
+  static let depths: [UInt16] = [4, 8, 15, 16, 24, 32]
 }
