@@ -15,7 +15,6 @@ final class ATADisk: IDEDevice {
       case readDMA
       case writeDMA
       case flush
-      case trim
       case trimDMA
       /// A block in the buffer that no sector stands behind: IDENTIFY, SMART data.
       case reply
@@ -241,9 +240,6 @@ final class ATADisk: IDEDevice {
       status.remove(.dataRequest)
     case .write:
       submitBuffer(.write, offset: transfer.lba * 512, count: pio.end)
-    case .trim:
-      transfer.remaining -= 1
-      trimNext()
     default:
       transfer = Transfer()
       status.remove(.dataRequest)
@@ -349,6 +345,10 @@ final class ATADisk: IDEDevice {
     bounceDMA()
   }
 
+  override var isTransferringByDMA: Bool {
+    request.isInFlight && (transfer.kind == .readDMA || transfer.kind == .writeDMA)
+  }
+
   // MARK: Completion
 
   override func requestDone(_ result: BlockResult) {
@@ -373,7 +373,7 @@ final class ATADisk: IDEDevice {
       raiseInterrupt()
     case .readDMA, .writeDMA: dmaPartDone()
     case .flush: finish()
-    case .trim, .trimDMA: trimNext()
+    case .trimDMA: trimNext()
     case .none, .reply: break
     }
   }
@@ -400,10 +400,11 @@ final class ATADisk: IDEDevice {
           transfer.kind == .readDMA ? .read : .write, offset: transfer.lba * 512, count: transfer.dmaByteCount
         )
       } else {
+        channel.busMaster.rewind()
         startDMA()
       }
     case .flush: flush()
-    case .trim, .trimDMA: trimNext()
+    case .trimDMA: trimNext()
     case .none, .reply: break
     }
   }

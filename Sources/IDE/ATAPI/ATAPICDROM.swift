@@ -321,6 +321,8 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     succeed()
   }
 
+  override var isTransferringByDMA: Bool { request.isInFlight && transfer.usesDMA }
+
   override func requestDone(_ result: BlockResult) {
     guard result == .success else {
       trace("atapi \(unit): read at \(transfer.lba) failed: \(result)")
@@ -339,7 +341,9 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
   override func reissue() {
     mustReissue = false
     guard transfer.kind == .read else { return }
-    if transfer.isBounced { fillBuffer() } else { startDMA() }
+    if transfer.isBounced { return fillBuffer() }
+    channel.busMaster.rewind()
+    startDMA()
   }
 
   // MARK: IDENTIFY PACKET DEVICE (ATA/ATAPI-6, section 8.16)

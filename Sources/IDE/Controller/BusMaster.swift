@@ -44,8 +44,11 @@ final class BusMaster {
   /// The table has been used up.
   var isAtEnd: Bool { cursor.isLast && cursor.count == 0 }
 
+  /// Goes back to the beginning of the table.
+  func rewind() { cursor = Cursor(descriptor: table & ~3) }
+
   func begin() {
-    cursor = Cursor(descriptor: table & ~3)
+    rewind()
     status |= BusMasterStatus.active
     status &= ~BusMasterStatus.error
   }

@@ -196,9 +196,10 @@ final class IDEChannel: IDEChannelPort {
     device.startDMA()
   }
 
-  /// Stopping the engine in the middle of a transfer gives it up; the device then waits for a reset, as hardware does.
+  /// Stopping the engine in the middle of a transfer gives it up.
   private func stopDMA() {
     busMaster.status &= ~BusMasterStatus.active
+    for case let device? in devices { device.busMasterStopped() }
   }
 
   // MARK: Life

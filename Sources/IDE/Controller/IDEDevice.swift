@@ -56,6 +56,8 @@ class IDEDevice: BlockRequestOwner {
   var isInterruptPending = false
   /// The request under way was started before a reset: its result concerns nobody.
   private var isAbandoned = false
+  private var isInRequestDone = false
+  private var isDoneAgain = false
   /// A request that was in flight when the state was saved is to be made again.
   var mustReissue = false
 
@@ -164,26 +166,49 @@ class IDEDevice: BlockRequestOwner {
     submit(operation, offset: offset)
   }
 
+  /// A request that is started from ``requestDone(_:)`` may be done before that returns: it is then taken up here, in a
+  /// loop, so that a transfer of any length needs no deeper a stack.
   func blockRequestCompleted(_ request: BlockRequest) {
     if isAbandoned {
       isAbandoned = false
       return
     }
-    requestDone(request.result)
+    isDoneAgain = isInRequestDone
+    guard !isInRequestDone else { return }
+    isInRequestDone = true
+    repeat {
+      isDoneAgain = false
+      requestDone(request.result)
+    } while isDoneAgain
+    isInRequestDone = false
   }
+
+  /// Takes back the request under way; what it still does concerns nobody, and no memory is touched afterwards.
+  private func abandonRequest() {
+    guard request.isInFlight else { return }
+    isAbandoned = true
+    drive.cancel(request)
+    // What the host has begun cannot be taken back: it is waited for.
+    if request.isInFlight { drive.medium?.drain() }
+    isAbandoned = false
+  }
+
+  /// The bus master was stopped in the middle of a transfer: the device keeps waiting, until it is reset.
+  func busMasterStopped() {
+    guard isTransferringByDMA else { return }
+    abandonRequest()
+    status.remove(.busy)
+    status.insert(.dataRequest)
+  }
+
+  /// Whether a request moves data by the bus master.
+  var isTransferringByDMA: Bool { false }
 
   // MARK: Reset
 
   /// SRST, a hardware reset, or DEVICE RESET: what is under way is given up.
   func resetDevice() {
-    if request.isInFlight {
-      isAbandoned = true
-      drive.cancel(request)
-      // Data of a write already handed to the host may still be on its way from the buffer or guest memory: the
-      // request object is used again only after it has come back.
-      if request.isInFlight { drive.medium?.drain() }
-    }
-    isAbandoned = false
+    abandonRequest()
     abandonTransfer()
     wantsDMA = false
     mustReissue = false
