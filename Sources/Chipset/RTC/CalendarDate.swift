@@ -13,6 +13,12 @@ struct CalendarDate: Equatable {
   /// 1 (Sunday) … 7.
   var weekday: Int64 = 1
 
+  /// A moment with the given fields; the weekday is not looked at.
+  init(year: Int64, month: Int64, day: Int64, hour: Int64, minute: Int64, second: Int64) {
+    (self.year, self.month, self.day) = (year, month, day)
+    (self.hour, self.minute, self.second) = (hour, minute, second)
+  }
+
   /// The moment `seconds` after 1970-01-01 00:00.
   init(secondsSinceEpoch seconds: Int64) {
     let days = (seconds >= 0 ? seconds : seconds &- 86399) / 86400

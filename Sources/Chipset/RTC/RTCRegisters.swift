@@ -18,6 +18,8 @@ enum RTCRegister {
   static let d = 0x0D
   /// IBM's addition, where QEMU and SeaBIOS keep it.
   static let century = 0x32
+  /// The same byte, where the PS/2 has it.
+  static let centuryPS2 = 0x37
 }
 
 /// Register A: UIP (update in progress), divider and rate.
@@ -27,6 +29,7 @@ enum RTCRegisterA {
   /// 32.768 kHz time base, running.
   static let divider32kHz: UInt8 = 0x20
   static let rateMask: UInt8 = 0x0F
+  static let rate1024Hz: UInt8 = 6
 }
 
 /// Register B.
@@ -35,11 +38,16 @@ struct RTCRegisterB: OptionSet {
   static let hour24 = RTCRegisterB(rawValue: 1 << 1)
   /// DM: binary rather than BCD.
   static let binary = RTCRegisterB(rawValue: 1 << 2)
+  /// SQWE: the square wave output, which leads nowhere.
+  static let squareWave = RTCRegisterB(rawValue: 1 << 3)
   static let updateInterrupt = RTCRegisterB(rawValue: 1 << 4)
   static let alarmInterrupt = RTCRegisterB(rawValue: 1 << 5)
   static let periodicInterrupt = RTCRegisterB(rawValue: 1 << 6)
   /// SET: the update cycle is held.
   static let set = RTCRegisterB(rawValue: 1 << 7)
+  static let clearedByReset: RTCRegisterB = [
+    .squareWave, .updateInterrupt, .alarmInterrupt, .periodicInterrupt,
+  ]
 }
 
 /// Register C: the flags have the same places as their enables in register B, and bit 7 says any is on.
@@ -47,6 +55,7 @@ enum RTCRegisterC {
   static let update: UInt8 = 1 << 4
   static let alarm: UInt8 = 1 << 5
   static let periodic: UInt8 = 1 << 6
+  static let sources = update | alarm | periodic
   static let interrupt: UInt8 = 1 << 7
 }
 
