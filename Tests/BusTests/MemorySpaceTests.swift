@@ -194,7 +194,7 @@ private func address(_ value: UInt64) -> GuestAddress { GuestAddress(value) }
     }
     space.add(
       MemoryRegion(window: RegisterWindow(Quiet(), (), name: "quiet", count: 16), base: address(0x2_0000)))
-    let count = countingAllocations {
+    func accesses() {
       for _ in 0..<1000 {
         _ = space.read(address(0x2_0000), .dword)
         space.write(address(0x2_0004), 5, .byte)
@@ -202,7 +202,9 @@ private func address(_ value: UInt64) -> GuestAddress { GuestAddress(value) }
         _ = space.read(address(0x104), .dword)
       }
     }
-    #expect(count == 0)
+    // The first round builds what the language runtime builds once.
+    accesses()
+    #expect(countingAllocations(accesses) == 0)
   }
 
   @Test(arguments: [7, 8] as [UInt64])

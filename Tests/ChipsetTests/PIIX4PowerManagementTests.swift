@@ -244,13 +244,15 @@ import Testing
   }
 
   @Test func readingTheTimerAllocatesNothing() {
-    let count = countingAllocations {
+    func accesses() {
       for _ in 0..<1000 {
         _ = board.inl(base + 8)
         board.outw(base, 1)
       }
     }
-    #expect(count == 0)
+    // The first round builds what the language runtime builds once.
+    accesses()
+    #expect(countingAllocations(accesses) == 0)
   }
 
   @Test(arguments: [31, 32] as [UInt64])

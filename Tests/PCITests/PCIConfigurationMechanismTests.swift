@@ -90,12 +90,14 @@ import Testing
 
   @Test func configurationAccessesAllocateNothing() {
     board.select(PCIAddress(3), 0x3C)
-    let count = countingAllocations {
+    func accesses() {
       for value in 0..<1000 {
         board.outb(0xCFC, UInt8(truncatingIfNeeded: value))
         _ = board.inl(0xCFC)
       }
     }
-    #expect(count == 0)
+    // The first round builds what the language runtime builds once.
+    accesses()
+    #expect(countingAllocations(accesses) == 0)
   }
 }

@@ -268,13 +268,16 @@ import Testing
     driver.setUp()
     driver.port.clear()
     let board = driver.board
-    let count = countingAllocations {
+    func accesses() {
       for byte in 0..<1000 {
         _ = board.inb(0x3FD)
         board.outb(0x3F8, UInt8(truncatingIfNeeded: byte))
       }
     }
-    #expect(count == 0)
+    // The first round builds what the language runtime builds once.
+    accesses()
+    driver.port.clear()
+    #expect(countingAllocations(accesses) == 0)
     #expect(driver.port.written.count == 1000)
   }
 
