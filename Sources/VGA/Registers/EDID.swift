@@ -2,8 +2,13 @@
 
 /// The EDID block by which a monitor tells the modes it likes (VESA E-EDID 1.3).
 enum EDID {
-  /// 128 bytes for a monitor that prefers `width` × `height` at 60 Hz.
+  /// What the twelve bits of a detailed timing hold.
+  private static let maximumExtent = 4095
+
+  /// 128 bytes for a monitor that prefers `width` × `height` at 60 Hz. Sizes the format cannot tell become the
+  /// nearest that it can.
   static func block(width: Int, height: Int) -> [UInt8] {
+    let (width, height) = (min(max(width, 8), maximumExtent), min(max(height, 1), maximumExtent))
     var bytes = [UInt8](repeating: 0, count: 128)
     func put(_ values: [UInt8], at offset: Int) {
       bytes.replaceSubrange(offset..<(offset + values.count), with: values)
@@ -33,9 +38,10 @@ enum EDID {
 
   private static func descriptor(_ tag: UInt8, _ data: [UInt8]) -> [UInt8] { [0, 0, 0, tag, 0] + data }
 
-  /// Section 3.10.2, with blanking a quarter of the width and 4 % of the height.
+  /// Section 3.10.2, with blanking a quarter of the width and 4 % of the height. The clock ends at
+  /// 655.35 MHz: sizes beyond 4K are shown less often.
   private static func detailedTiming(width: Int, height: Int) -> [UInt8] {
-    let (blankX, blankY) = (width / 4 & ~7, max(height / 25, 16))
+    let (blankX, blankY) = (max(width / 4 & ~7, 64), max(height / 25, 16))
     let (frontX, syncX, frontY, syncY) = (blankX / 4, blankX / 4, 3, 6)
     let clock = min((width + blankX) * (height + blankY) * 60 / 10_000, 65535)
     let (sizeX, sizeY) = (width * 254 / 960, height * 254 / 960)
