@@ -106,10 +106,15 @@ final class Board {
     keyboardController.keyboard.onLEDs = { [input] in input.setLEDs($0) }
     let wallClock: any WallClock = try makeWallClock(configuration.rtc, clock: clock)
     let layout = GuestMemoryLayout(byteCount: configuration.memoryByteCount)
-    let rtc = RealTimeClock(
-      clock: clock, wallClock: wallClock, interrupt: isa(8),
-      contents: CMOSContents(
-        memory: layout, cpuCount: configuration.topology.count, bootOrder: configuration.boot.cmosCodes))
+    var contents = CMOSContents(
+      memory: layout, cpuCount: configuration.topology.count, bootOrder: configuration.boot.cmosCodes)
+    for (drive, settings) in zip(drives, configuration.drives) where drive.kind == .disk {
+      guard let index = settings.position?.index, let medium = drive.medium else { continue }
+      let geometry = DiskGeometry(sectorCount: medium.byteCount / 512)
+      contents.addDisk(
+        index, cylinders: Int(geometry.cylinders), heads: Int(geometry.heads), sectors: Int(geometry.sectors))
+    }
+    let rtc = RealTimeClock(clock: clock, wallClock: wallClock, interrupt: isa(8), contents: contents)
     add(rtc).map(in: ports)
 
     // COM1 … COM4, LPT1.
