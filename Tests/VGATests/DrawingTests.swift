@@ -97,6 +97,16 @@ private final class Viewer: DisplayListener, @unchecked Sendable {
     #expect(viewer.take() == [PixelRectangle(x: 9, y: 16, width: 9, height: 16)])
   }
 
+  @Test func aFontLoadedWhileGraphicsWereShownIsSeen() throws {
+    let (card, _) = try shown(.text80)
+    card.set(.planar320)
+    card.loadFont(inverted: true)
+    card.graphics(6, 5)
+    card.device.refresh(all: false)
+    card.set(.text80)
+    #expect(card.picture() == (try card.pictureFromScratch()))
+  }
+
   @Test func aPixelIsDrawnWithItsPage() throws {
     let (card, viewer) = try shown(.planar640)
     // Interleaved, a row is 320 bytes; the page of row 100 holds rows 90 to 102.

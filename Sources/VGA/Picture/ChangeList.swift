@@ -5,19 +5,36 @@ import Display
 /// Rectangles that were drawn, to be told to the surface when it is no longer locked. Neighbours from top to
 /// bottom grow together.
 struct ChangeList {
-  private(set) var rectangles: [PixelRectangle] = []
+  private var rectangles: [PixelRectangle] = []
+  /// The last one, which may still grow; empty if there is none.
+  private var left = 0
+  private var right = 0
+  private var top = 0
+  private var bottom = 0
 
   /// Adds a rectangle that is no higher up than the last one.
-  mutating func add(_ rectangle: PixelRectangle) {
-    guard let last = rectangles.last, last.y + last.height == rectangle.y else {
-      return rectangles.append(rectangle)
+  mutating func add(x: Range<Int>, y: Range<Int>) {
+    if bottom > top && y.lowerBound == bottom {
+      left = min(left, x.lowerBound)
+      right = max(right, x.upperBound)
+    } else {
+      endRectangle()
+      (left, right, top) = (x.lowerBound, x.upperBound, y.lowerBound)
     }
-    let left = min(last.x, rectangle.x)
-    let right = max(last.x + last.width, rectangle.x + rectangle.width)
-    rectangles[rectangles.count - 1] = PixelRectangle(
-      x: left, y: last.y, width: right - left, height: last.height + rectangle.height)
+    bottom = y.upperBound
   }
 
-  /// Forgets all of them, and keeps the memory.
-  mutating func removeAll() { rectangles.removeAll(keepingCapacity: true) }
+  private mutating func endRectangle() {
+    guard bottom > top else { return }
+    rectangles.append(PixelRectangle(x: left, y: top, width: right - left, height: bottom - top))
+    bottom = top
+  }
+
+  /// Tells the surface, and forgets all of them.
+  mutating func tell(_ surface: DisplaySurface) {
+    endRectangle()
+    // By index: an iterator would hold the array, which then could not keep its memory.
+    for index in rectangles.indices { surface.changed(rectangles[index]) }
+    rectangles.removeAll(keepingCapacity: true)
+  }
 }

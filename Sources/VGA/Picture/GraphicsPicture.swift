@@ -39,7 +39,7 @@ final class GraphicsPicture {
       if drawn?.address != source.address { drawRow(source.address, format, dwordCount: dwordCount) }
       drawn = source
       (pixels + y * surface.stride).update(from: row + source.skippedDots, count: format.width)
-      changes.add(PixelRectangle(x: 0, y: y, width: format.width, height: 1))
+      changes.add(x: 0..<format.width, y: y..<(y + 1))
     }
   }
 
@@ -79,8 +79,8 @@ final class GraphicsPicture {
   @inline(__always)
   private func drawInterleaved(_ planes: UInt32, _ twice: Bool, to target: inout UnsafeMutablePointer<UInt32>)
   {
-    for half: UInt32 in 0..<2 {
-      let low = planes >> (half * 8)
+    for half in 0..<2 {
+      let low = planes >> UInt32(half * 8)
       let high = low >> 16
       var shift: UInt32 = 8
       while shift > 0 {
@@ -93,8 +93,10 @@ final class GraphicsPicture {
 
   @inline(__always)
   private func drawPacked(_ planes: UInt32, to target: inout UnsafeMutablePointer<UInt32>) {
-    for byte: UInt32 in 0..<4 {
-      put(palette.dac[Int(planes >> (byte * 8) & 0xFF)], twice: true, to: &target)
+    var rest = planes
+    for _ in 0..<4 {
+      put(palette.dac[Int(rest & 0xFF)], twice: true, to: &target)
+      rest >>= 8
     }
   }
 }

@@ -48,7 +48,7 @@ final class LinearPicture {
       { y += 1 }
       if y > first {
         drawRows(first..<y, format, bits: bits, pixels)
-        changes.add(PixelRectangle(x: 0, y: first, width: format.width, height: y - first))
+        changes.add(x: 0..<format.width, y: first..<y)
       }
       y += 1
     }

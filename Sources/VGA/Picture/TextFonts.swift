@@ -10,7 +10,6 @@ final class TextFonts {
   private let rows: UnsafeMutablePointer<UInt8>
   /// A flag for each character of both.
   private let changed: UnsafeMutablePointer<Bool>
-  private var maps: UInt8?
   private(set) var hasChanges = false
 
   init() {
@@ -38,26 +37,24 @@ final class TextFonts {
     changed[Int(attribute >> 3 & 1) * Self.characterCount + Int(character)]
   }
 
-  /// Copies what changed. `maps` is the sequencer's character map select register.
-  func update(from video: VideoMemory, maps newMaps: UInt8, pages: ChangedPages) {
+  /// Copies what changed, or all. `maps` is the sequencer's character map select register.
+  func update(from video: VideoMemory, maps: UInt8, pages: ChangedPages, all: Bool) {
     if hasChanges {
       changed.update(repeating: false, count: 2 * Self.characterCount)
       hasChanges = false
     }
-    let isNew = maps != newMaps
-    maps = newMaps
     // Bits 0, 1 and 4 choose font B, 2, 3 and 5 font A.
-    load(0, number: Int(newMaps & 3), isUpper: newMaps & 0x10 != 0, from: video, pages: pages, isNew: isNew)
+    load(0, number: Int(maps & 3), isUpper: maps & 0x10 != 0, from: video, pages: pages, all: all)
     load(
-      1, number: Int(newMaps >> 2 & 3), isUpper: newMaps & 0x20 != 0, from: video, pages: pages, isNew: isNew)
+      1, number: Int(maps >> 2 & 3), isUpper: maps & 0x20 != 0, from: video, pages: pages, all: all)
   }
 
   private func load(
-    _ font: Int, number: Int, isUpper: Bool, from video: VideoMemory, pages: ChangedPages, isNew: Bool
+    _ font: Int, number: Int, isUpper: Bool, from video: VideoMemory, pages: ChangedPages, all: Bool
   ) {
     // Four fonts at multiples of 16 KiB, and one 8 KiB behind each.
     let start = (number << 14 | (isUpper ? 1 << 13 : 0)) << 2
-    guard isNew || pages.contains(start, byteCount: Self.byteCount << 2, mask: video.mask) else { return }
+    guard all || pages.contains(start, byteCount: Self.byteCount << 2, mask: video.mask) else { return }
     for character in 0..<Self.characterCount {
       var isDifferent = false
       let first = character * Self.rowsPerCharacter

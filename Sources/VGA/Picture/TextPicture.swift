@@ -37,7 +37,8 @@ final class TextPicture {
     _ format: PictureFormat, cursor: TextCursor, isDarkHalf: Bool, on surface: DisplaySurface,
     pages: ChangedPages, all: Bool, changes: inout ChangeList
   ) {
-    fonts.update(from: video, maps: format.characterMaps, pages: pages)
+    // Another map is another format, and all is drawn.
+    fonts.update(from: video, maps: format.characterMaps, pages: pages, all: all)
     prepareShadow(format, all: all)
     var band = 0
     var y = 0
@@ -97,7 +98,7 @@ final class TextPicture {
       last = max(last, min(x + cellWidth, format.width))
     }
     if first < last {
-      changes.add(PixelRectangle(x: first, y: lines.lowerBound, width: last - first, height: lines.count))
+      changes.add(x: first..<last, y: lines)
     }
   }
 

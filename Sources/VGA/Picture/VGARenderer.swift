@@ -43,8 +43,7 @@ final class VGARenderer {
     guard redraws || pages.isAny || isBlinking else { return }
     surface.lock.withLock { drawPicture(all: redraws) }
     pages.clear()
-    for rectangle in changes.rectangles { surface.changed(rectangle) }
-    changes.removeAll()
+    changes.tell(surface)
   }
 
   /// Takes over where and whether the cursor and blinking characters are seen.
@@ -61,7 +60,7 @@ final class VGARenderer {
     case .blank:
       guard all else { return }
       surface.pixels.update(repeating: 0)
-      changes.add(PixelRectangle(x: 0, y: 0, width: surface.width, height: surface.height))
+      changes.add(x: 0..<surface.width, y: 0..<surface.height)
     case .text:
       text.draw(
         format, cursor: cursor, isDarkHalf: isDarkHalf, on: surface, pages: pages, all: all, changes: &changes
