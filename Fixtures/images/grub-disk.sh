@@ -31,6 +31,6 @@ export MTOOLS_SKIP_CHECK=1
 mformat -i "$work/disk@@1M" -T 63488 -h 255 -s 63 -v MARTLET ::
 mmd -i "$work/disk@@1M" ::/boot ::/boot/grub
 mcopy -i "$work/disk@@1M" "$config" ::/boot/grub/grub.cfg
-printf 'Hello from the disk.\r\n' > "$work/hello.txt"
+printf 'Hello from the disk.\n' > "$work/hello.txt"
 mcopy -i "$work/disk@@1M" "$work/hello.txt" ::/hello.txt
 mv "$work/disk" "$image"

@@ -70,7 +70,8 @@ def test_grub_reaches_its_prompt_and_answers(start, medium, grub_disk, grub_cd, 
     type_and_see(client, "cat /hello.txt", screen, deadline)
     client.keyPress("enter")
     # "Hello from the disk." or "Hello from the CD." stands below the prompt, and nothing longer, such as an error.
-    while not is_lit(screen, 9, 0, 5) or not is_lit(screen, 10, 0, 5):
+    # The next prompt follows after an empty line.
+    while not is_lit(screen, 9, 0, 5) or not is_lit(screen, 11, 0, 5):
         assert time.monotonic() < deadline, f"no answer: see {screen}"
         time.sleep(2)
         client.captureScreen(str(screen))
