@@ -12,23 +12,40 @@ import TestSupport
 final class IDEBench {
   let board: TestBoard
   let ide: PIIX3IDEController
-  let disk = MemoryDisk(sectors: 4096)
-  let disc = MemoryDisk(sectors: 4096)
+  let disk = MemoryDisk.numbered()
+  let disc = MemoryDisk.numbered()
   let drives: [[Drive?]]
   let busMaster: UInt16 = 0xC000
   let lines: [InterruptLine]
 
-  /// A disk as primary master and a CD-ROM as secondary master, unless other kinds are given.
-  init(cdromAsSlave: Bool = false, policy: ErrorPolicy = .report) throws {
+  /// What is plugged into a place.
+  enum Kind {
+    case disk
+    case cdrom
+  }
+
+  /// A disk as primary master and a CD-ROM as secondary master (or primary slave).
+  convenience init(cdromAsSlave: Bool = false, policy: ErrorPolicy = .report) throws {
+    try self.init(cdromAsSlave ? [[.disk, .cdrom], []] : [[.disk], [.cdrom]], policy: policy)
+  }
+
+  /// The places in use: all disks show the same medium, and all CD-ROMs another.
+  init(_ places: [[Kind?]], policy: ErrorPolicy = .report) throws {
     board = try TestBoard()
-    disk.number()
-    disc.number()
     disc.isReadOnly = true
-    let hd = Drive(
-      name: "hd", kind: .disk, serial: "SERIAL1", medium: disk, writeErrorPolicy: policy,
-      readErrorPolicy: policy)
-    let cd = Drive(name: "cd", kind: .cdrom, serial: "SERIAL2", medium: disc)
-    drives = cdromAsSlave ? [[hd, cd], [nil, nil]] : [[hd, nil], [cd, nil]]
+    let (disk, disc) = (disk, disc)
+    drives = places.map { channel in
+      channel.map { kind in
+        switch kind {
+        case nil: nil
+        case .disk?:
+          Drive(
+            name: "hd", kind: .disk, serial: "SERIAL1", medium: disk, writeErrorPolicy: policy,
+            readErrorPolicy: policy)
+        case .cdrom?: Drive(name: "cd", kind: .cdrom, serial: "SERIAL2", medium: disc)
+        }
+      }
+    }
     lines = [InterruptLine(board.interrupts, 14), InterruptLine(board.interrupts, 15)]
     ide = PIIX3IDEController(memory: board.memory.memory, drives: drives, interrupts: lines)
     ide.map(in: board.ports)
@@ -56,6 +73,19 @@ final class IDEBench {
     board.outb(port + 4, UInt8(lba >> 8 & 0xFF))
     board.outb(port + 5, UInt8(lba >> 16 & 0xFF))
     board.outb(port + 7, command)
+  }
+
+  /// Writes the task file (48-bit) and the command.
+  func command48(_ command: UInt8, lba: UInt64 = 0, count: UInt16 = 0, features: UInt16 = 0) {
+    board.outb(0x1F6, 0xE0)
+    for shift in [8, 0] as [UInt64] {
+      board.outb(0x1F1, UInt8(features >> UInt16(shift) & 0xFF))
+      board.outb(0x1F2, UInt8(count >> UInt16(shift) & 0xFF))
+      for byte in 0..<3 as Range<UInt64> {
+        board.outb(0x1F3 + UInt16(byte), UInt8(lba >> (byte * 8 + shift * 3) & 0xFF))
+      }
+    }
+    board.outb(0x1F7, command)
   }
 
   /// Reads `count` bytes of the data port by words.
@@ -91,6 +121,10 @@ final class IDEBench {
   }
 
   func busMasterStatus(_ channel: Int = 0) -> UInt8 { board.inb(busMaster + UInt16(channel * 8) + 2) & 7 }
+
+  func setMemory(_ address: Int, _ bytes: [UInt8]) {
+    bytes.withUnsafeBytes { _ = board.memory.memory.write(GuestAddress(UInt64(address)), from: $0) }
+  }
 
   func memory(_ address: Int, _ count: Int) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)

@@ -89,4 +89,183 @@ import Testing
     state.channels[1].cdroms[0] = nil
     #expect(throws: RestoreError.self) { try bench.ide.restore(state) }
   }
+
+  @Test func aDiscardInFlightIsMadeAgain() throws {
+    let (first, second) = (try IDEBench(), try IDEBench())
+    first.disk.isLate = true
+    first.setMemory(
+      0x20000, [2, 0, 0, 0, 0, 0, 1, 0, 4, 0, 0, 0, 0, 0, 1, 0] + [UInt8](repeating: 0, count: 496))
+    first.setTable([(0x20000, 512)])
+    first.command48(0x06, count: 1, features: 1)
+    first.startBusMaster(toMemory: false)
+    try transplant(from: first.ide, to: second.ide)
+    second.ide.run()
+    #expect(second.status() == 0x50)
+    #expect(second.disk.bytes[2 * 512..<3 * 512].allSatisfy { $0 == 0 })
+    #expect(second.disk.bytes[4 * 512..<5 * 512].allSatisfy { $0 == 0 })
+    #expect(second.disk.bytes[3 * 512] == 21)
+  }
+
+  @Test func aHeldWriteIsMadeAgainByTheRestoredMachine() throws {
+    let (first, second) = (try IDEBench(policy: .stop), try IDEBench(policy: .stop))
+    first.disk.failure = 28
+    first.command(0x30, lba: 3, count: 1)
+    first.writeData([UInt8](repeating: 9, count: 512))
+    try transplant(from: first.ide, to: second.ide)
+    #expect(second.alternateStatus() & 0x80 != 0)
+    second.ide.run()
+    #expect(second.status() == 0x50)
+    #expect(second.disk.bytes[3 * 512..<4 * 512].allSatisfy { $0 == 9 })
+  }
+
+  @Test func aPacketReadIsRestoredInTheMiddle() throws {
+    let (first, second) = (try IDEBench(), try IDEBench())
+    _ = first.packet([0])
+    first.board.outb(0x174, 0)
+    first.board.outb(0x175, 8)
+    first.board.outb(0x177, 0xA0)
+    first.writeData([0x28, 0, 0, 0, 0, 5, 0, 0, 2, 0, 0, 0], channel: 1)
+    var data = first.readData(1000, channel: 1)
+    try transplant(from: first.ide, to: second.ide)
+    data += second.readData(1048, channel: 1)
+    #expect(second.isInterrupting(1))
+    #expect(second.status(1) & 8 != 0)
+    data += second.readData(2048, channel: 1)
+    #expect(second.status(1) & 0x89 == 0)
+    #expect(data == Array(first.disc.bytes[5 * 2048..<7 * 2048]))
+  }
+
+  @Test func restoringTakesBackWhatIsInFlight() throws {
+    let bench = try IDEBench()
+    let idle = bench.ide.save()
+    bench.disk.isLate = true
+    bench.setTable([(0x20000, 512)])
+    bench.command(0xC8, lba: 1, count: 1)
+    bench.startBusMaster(toMemory: true)
+    try bench.ide.restore(idle)
+    bench.disk.completeWaiting()
+    #expect(bench.memory(0x20000, 512).allSatisfy { $0 == 0 })
+    #expect(bench.ide.save() == idle)
+  }
+
+  /// States with random numbers in place of some of their own are refused, or can be run.
+  @Test(arguments: [11, 12, 13] as [UInt64])
+  func statesThatLieDoNoHarm(_ seed: UInt64) throws {
+    print("IDE state fuzz seed \(seed)")
+    var random = SeededGenerator(seed: seed)
+    let bench = try IDEBench()
+    bench.setTable([(0x20000, 0)])
+    var taken = 0
+    func number() -> Int {
+      switch random.next() % 6 {
+      case 0: 0
+      case 1: Int(random.next() % 64)
+      case 2: Int(random.next() % 256) * 512
+      case 3: Int(random.next() % 70000)
+      case 4: -1
+      default: Int(truncatingIfNeeded: random.next())
+      }
+    }
+    for _ in 0..<400 {
+      bench.ide.reset()
+      var state = bench.ide.save()
+      var registers = IDEDeviceRegisters(
+        taskFile: TaskFile(), status: [0x50, 0x58, 0xD0, 0x88][Int(random.next() % 4)], position: 0, end: 0,
+        isToHost: random.next() % 2 == 0, wantsDMA: random.next() % 4 == 0, isInterruptPending: false,
+        isWaiting: false, buffer: [])
+      registers.isWaiting = registers.status == 0xD0 && !registers.wantsDMA
+      if random.next() % 2 == 0 { registers.end = number() }
+      if random.next() % 4 == 0 { registers.position = number() }
+      var disk = ATADisk.Transfer()
+      disk.kind =
+        [.none, .read, .write, .readDMA, .writeDMA, .flush, .trimDMA, .reply][Int(random.next() % 8)]
+      disk.remaining = Int(random.next() % 300)
+      disk.lba = random.next() % 3000
+      disk.isBounced = random.next() % 2 == 0
+      for _ in 0..<2 {
+        switch random.next() % 16 {
+        case 0: disk.remaining = number()
+        case 1: disk.buffered = number()
+        case 2: disk.blockSectors = number()
+        case 3: disk.dmaByteCount = number()
+        case 4: disk.trimEntry = number()
+        case 5: disk.lba = UInt64(truncatingIfNeeded: number())
+        default: break
+        }
+      }
+      var disc = ATAPICDROM.Transfer()
+      disc.kind = [.none, .packet, .reply, .read][Int(random.next() % 4)]
+      disc.usesDMA = random.next() % 2 == 0
+      disc.byteCountLimit = 2048
+      for _ in 0..<2 {
+        switch random.next() % 16 {
+        case 0: disc.remaining = number()
+        case 1: disc.buffered = number()
+        case 2: disc.sent = number()
+        case 3: disc.dmaByteCount = number()
+        case 4: disc.byteCountLimit = number()
+        case 5: disc.lba = UInt64(truncatingIfNeeded: number())
+        default: break
+        }
+      }
+      if random.next() % 2 == 0 {
+        state.channels[0].disks[0]?.registers = registers
+        state.channels[0].disks[0]?.transfer = disk
+      } else {
+        state.channels[1].cdroms[0]?.registers = registers
+        state.channels[1].cdroms[0]?.transfer = disc
+      }
+      for channel in 0..<2 {
+        state.channels[channel].busMaster.command = 9
+        state.channels[channel].busMaster.status = 1
+        state.channels[channel].busMaster.table = 0x1000
+        state.channels[channel].busMaster.count = UInt32(truncatingIfNeeded: number())
+        state.channels[channel].busMaster.used = number()
+      }
+      bench.board.writeConfiguration(PCIAddress(1, 1), 0x04, 5)
+      do { try bench.ide.restore(state) } catch { continue }
+      taken += 1
+      bench.ide.run()
+      for channel in 0..<2 {
+        for start in [8, 9, 0, 1] as [UInt8] {
+          bench.board.outb(bench.busMaster + UInt16(channel * 8), start)
+        }
+        for _ in 0..<300 {
+          _ = bench.board.inl(bench.base(channel))
+          bench.board.outl(bench.base(channel), 0)
+        }
+        _ = bench.status(channel)
+      }
+    }
+    #expect(taken > 10)
+  }
+
+  @Test func dmaAllocatesNothing() throws {
+    let bench = try IDEBench()
+    _ = bench.packet([0])
+    bench.setTable([(0x20000, 2048)])
+    func cycle() {
+      bench.command(0xC8, lba: 5, count: 4)
+      bench.startBusMaster(toMemory: true)
+      _ = bench.status()
+      bench.board.outb(bench.busMaster, 8)
+    }
+    func packetCycle() {
+      bench.board.outb(0x171, 1)
+      bench.board.outb(0x177, 0xA0)
+      bench.board.outw(0x170, 0x28)
+      for _ in 0..<3 { bench.board.outw(0x170, 0) }
+      bench.board.outw(0x170, 0x0001)
+      bench.board.outw(0x170, 0)
+      bench.startBusMaster(toMemory: true, channel: 1)
+      _ = bench.status(1)
+      bench.board.outb(bench.busMaster + 8, 8)
+    }
+    cycle()
+    packetCycle()
+    #expect(countingAllocations { for _ in 0..<50 { cycle() } } == 0)
+    #expect(bench.memory(0x20000, 2048) == Array(bench.disk.bytes[5 * 512..<9 * 512]))
+    #expect(countingAllocations { for _ in 0..<50 { packetCycle() } } == 0)
+    #expect(bench.memory(0x20000, 2048) == Array(bench.disc.bytes[..<2048]))
+  }
 }

@@ -13,6 +13,12 @@ final class MemoryDisk: BlockDevice {
   var isLate = false
   /// The `errno` of requests, if they are to fail.
   var failure: Int32?
+  /// Requests are begun at once: they cannot be taken back, but waited for.
+  var isCommitted = false
+  /// Requests already begun can neither be taken back nor waited for.
+  var isStubborn = false
+  /// Operations in the order they were done.
+  private(set) var log: [BlockOperation] = []
   private(set) var waiting: [BlockRequest] = []
   private(set) var flushes = 0
 
@@ -20,11 +26,16 @@ final class MemoryDisk: BlockDevice {
 
   init(sectors: Int) { bytes = [UInt8](repeating: 0, count: sectors * 512) }
 
-  /// Fills each sector with its number.
-  func number() {
-    for sector in 0..<(bytes.count / 512) {
-      for index in 0..<512 { bytes[sector * 512 + index] = UInt8(truncatingIfNeeded: sector &* 7 &+ index) }
-    }
+  /// A medium of 4096 sectors, each filled with numbers that tell which it is.
+  static func numbered() -> MemoryDisk {
+    let disk = MemoryDisk(sectors: 0)
+    disk.bytes = numbers
+    disk.log.reserveCapacity(64)
+    return disk
+  }
+
+  private static let numbers: [UInt8] = (0..<4096).flatMap { sector in
+    (0..<512).map { UInt8(truncatingIfNeeded: sector &* 7 &+ $0) }
   }
 
   func submit(_ request: BlockRequest) {
@@ -38,30 +49,32 @@ final class MemoryDisk: BlockDevice {
   }
 
   func cancel(_ request: BlockRequest) {
-    guard let index = waiting.firstIndex(where: { $0 === request }) else { return }
+    guard !isStubborn, !isCommitted, let index = waiting.firstIndex(where: { $0 === request }) else { return }
     waiting.remove(at: index)
     request.complete(.cancelled)
   }
 
-  func drain() { completeWaiting() }
+  func drain() { if !isStubborn { completeWaiting() } }
   func close() {}
 
   private func perform(_ request: BlockRequest) {
+    if log.count < 64 { log.append(request.operation) }
     if let failure { return request.complete(.failed(code: failure)) }
     var position = Int(request.offset)
     switch request.operation {
     case .read, .write:
-      for segment in request.segments.prefix(request.segmentCount) {
-        guard let base = segment.iov_base, position + segment.iov_len <= bytes.count else {
-          return request.complete(.failed(code: EINVAL))
-        }
+      // Done without slices: tests count what a request allocates.
+      guard position + request.segmentByteCount <= bytes.count else {
+        return request.complete(.failed(code: EINVAL))
+      }
+      for index in 0..<request.segmentCount {
+        let segment = request.segments[index]
+        guard let base = segment.iov_base else { continue }
+        let isRead = request.operation == .read
         bytes.withUnsafeMutableBytes { disk in
-          guard let target = disk.baseAddress else { return }
-          if request.operation == .read {
-            base.copyMemory(from: target + position, byteCount: segment.iov_len)
-          } else {
-            (target + position).copyMemory(from: base, byteCount: segment.iov_len)
-          }
+          guard let start = disk.baseAddress else { return }
+          let place = start + position
+          if isRead { memcpy(base, place, segment.iov_len) } else { memcpy(place, base, segment.iov_len) }
         }
         position += segment.iov_len
       }

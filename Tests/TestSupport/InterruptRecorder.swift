@@ -12,7 +12,7 @@ public final class InterruptRecorder: InterruptSink {
   /// No line has been seen.
   public init() {}
   public func setInterruptLine(_ number: Int, isRaised: Bool) {
-    if isRaised && levels[number] != true { edges[number, default: 0] += 1 }
+    if isRaised && levels[number] != true { edges[number] = (edges[number] ?? 0) + 1 }
     levels[number] = isRaised
   }
   /// Whether a line is high.

@@ -33,6 +33,8 @@ final class ATADisk: IDEDevice {
     /// The next entry of a TRIM list.
     var trimEntry = 0
     var usesLBA48 = false
+    /// What is written must be on stable storage when the command ends: FUA, or the write cache is off.
+    var isDurable = false
   }
 
   private(set) var transfer = Transfer()
@@ -64,7 +66,7 @@ final class ATADisk: IDEDevice {
     taskFile.lbaMid = 0
     taskFile.lbaHigh = 0
     taskFile.device = 0
-    status = [.ready, .seekComplete]
+    status = .idle
   }
 
   override func abandonTransfer() {
@@ -74,13 +76,20 @@ final class ATADisk: IDEDevice {
     logical = geometry
   }
 
+  override func resetHardware() {
+    super.resetHardware()
+    transferMode = 0x42
+    isWriteCacheEnabled = true
+    isSMARTEnabled = true
+  }
+
   // MARK: Commands
 
   override func execute(_ code: UInt8) {
     // Only a reset wakes a sleeping disk.
     guard !isAsleep, let command = ATACommand(rawValue: code) else { return abort() }
     taskFile.error = 0
-    status.remove([.error, .deviceFault])
+    status.remove(.failed)
     switch command {
     case .readSectors, .readSectorsNoRetry: startPIO(.read, lba48: false, block: 1)
     case .readSectorsExt: startPIO(.read, lba48: true, block: 1)
@@ -89,14 +98,17 @@ final class ATADisk: IDEDevice {
     case .writeSectors, .writeSectorsNoRetry: startPIO(.write, lba48: false, block: 1)
     case .writeSectorsExt: startPIO(.write, lba48: true, block: 1)
     case .writeMultiple: startMultiple(.write, lba48: false)
-    case .writeMultipleExt, .writeMultipleFUAExt: startMultiple(.write, lba48: true)
+    case .writeMultipleExt: startMultiple(.write, lba48: true)
+    case .writeMultipleFUAExt: startMultiple(.write, lba48: true, isDurable: true)
     case .readDMA, .readDMANoRetry: startSectorDMA(.readDMA, lba48: false)
     case .readDMAExt: startSectorDMA(.readDMA, lba48: true)
     case .writeDMA, .writeDMANoRetry: startSectorDMA(.writeDMA, lba48: false)
-    case .writeDMAExt, .writeDMAFUAExt: startSectorDMA(.writeDMA, lba48: true)
+    case .writeDMAExt: startSectorDMA(.writeDMA, lba48: true)
+    case .writeDMAFUAExt: startSectorDMA(.writeDMA, lba48: true, isDurable: true)
     case .verify, .verifyNoRetry: if prepare(.none, lba48: false) { finish() }
     case .verifyExt: if prepare(.none, lba48: true) { finish() }
-    case .seek, .recalibrate: finish()
+    case .seek: if prepareSeek() { finish() }
+    case .recalibrate: finish()
     case .flushCache, .flushCacheExt: flush()
     case .dataSetManagement: startTrim()
     case .identifyDevice: reply { identify(in: $0) }
@@ -123,8 +135,9 @@ final class ATADisk: IDEDevice {
   /// The command ended well.
   private func finish() {
     transfer = Transfer()
-    status.remove([.busy, .dataRequest, .error])
-    status.insert([.ready, .seekComplete])
+    status.remove(.underWay)
+    status.remove(.error)
+    status.insert(.idle)
     raiseInterrupt()
   }
 
@@ -134,8 +147,9 @@ final class ATADisk: IDEDevice {
     transfer = Transfer()
     wantsDMA = false
     taskFile.error = error
-    status.remove([.busy, .dataRequest])
-    status.insert([.ready, .seekComplete, .error])
+    status.remove(.underWay)
+    status.insert(.idle)
+    status.insert(.error)
     raiseInterrupt()
   }
 
@@ -173,6 +187,14 @@ final class ATADisk: IDEDevice {
     return true
   }
 
+  /// SEEK has an address and no count.
+  private func prepareSeek() -> Bool {
+    let count = taskFile.sectorCount
+    taskFile.sectorCount = 1
+    defer { taskFile.sectorCount = count }
+    return prepare(.none, lba48: false)
+  }
+
   /// Puts the address of a sector into the task file, where errors and the end of a command tell it.
   private func tell(lba: UInt64) {
     if transfer.usesLBA48 {
@@ -197,14 +219,15 @@ final class ATADisk: IDEDevice {
 
   // MARK: PIO
 
-  private func startMultiple(_ kind: Transfer.Kind, lba48: Bool) {
+  private func startMultiple(_ kind: Transfer.Kind, lba48: Bool, isDurable: Bool = false) {
     guard multipleCount > 0 else { return abort() }
-    startPIO(kind, lba48: lba48, block: multipleCount)
+    startPIO(kind, lba48: lba48, block: multipleCount, isDurable: isDurable)
   }
 
-  private func startPIO(_ kind: Transfer.Kind, lba48: Bool, block: Int) {
+  private func startPIO(_ kind: Transfer.Kind, lba48: Bool, block: Int, isDurable: Bool = false) {
     guard prepare(kind, lba48: lba48) else { return }
     transfer.blockSectors = block
+    transfer.isDurable = isDurable || !isWriteCacheEnabled
     if kind == .read {
       fillBuffer()
     } else {
@@ -257,14 +280,14 @@ final class ATADisk: IDEDevice {
 
   // MARK: DMA
 
-  private func startSectorDMA(_ kind: Transfer.Kind, lba48: Bool) {
+  private func startSectorDMA(_ kind: Transfer.Kind, lba48: Bool, isDurable: Bool = false) {
     guard prepare(kind, lba48: lba48) else { return }
+    transfer.isDurable = isDurable || !isWriteCacheEnabled
     if kind == .writeDMA && drive.medium?.isReadOnly == true { return abort() }
     waitForBusMaster()
   }
 
   private func waitForBusMaster() {
-    status.remove(.ready)
     status.insert(.dataRequest)
     // A packet device and a disk both wait here for the bus master's start bit.
     pio = PIO()
@@ -274,6 +297,7 @@ final class ATADisk: IDEDevice {
 
   override func startDMA() {
     let isRead = transfer.kind == .readDMA
+    guard isRead || transfer.kind == .writeDMA || transfer.kind == .trimDMA else { return abort() }
     guard channel.busMaster.isToMemory == isRead else { return dmaFault() }
     if transfer.kind == .trimDMA { return receiveTrimList() }
     let bytes = transfer.remaining * 512
@@ -322,8 +346,14 @@ final class ATADisk: IDEDevice {
   private func finishDMA() {
     // Active stays on if the table has more (BMIDE 1.0, section 3.1).
     if channel.busMaster.isAtEnd { channel.busMaster.status &= ~BusMasterStatus.active }
+    finishTransfer()
+  }
+
+  /// All sectors have been moved.
+  private func finishTransfer() {
     tell(lba: transfer.lba &- 1)
-    finish()
+    let isWrite = transfer.kind == .write || transfer.kind == .writeDMA
+    if isWrite && transfer.isDurable { flush() } else { finish() }
   }
 
   private func dmaPartDone() {
@@ -365,10 +395,7 @@ final class ATADisk: IDEDevice {
       let count = request.segmentByteCount / 512
       transfer.lba += UInt64(count)
       transfer.remaining -= min(count, transfer.remaining)
-      if transfer.remaining == 0 {
-        tell(lba: transfer.lba &- 1)
-        return finish()
-      }
+      if transfer.remaining == 0 { return finishTransfer() }
       openDataPort(count: min(transfer.blockSectors, transfer.remaining) * 512, isToHost: false)
       raiseInterrupt()
     case .readDMA, .writeDMA: dmaPartDone()
@@ -381,7 +408,8 @@ final class ATADisk: IDEDevice {
   private func requestFailed(_ result: BlockResult) {
     let isRead = transfer.kind == .read || transfer.kind == .readDMA
     trace("ide disk \(unit): \(transfer.kind.rawValue) at \(transfer.lba) failed: \(result)")
-    tell(lba: transfer.lba)
+    // A flush does not know which sector it was.
+    if transfer.kind != .flush { tell(lba: transfer.lba) }
     if transfer.kind == .readDMA || transfer.kind == .writeDMA || transfer.kind == .trimDMA {
       channel.busMaster.status &= ~BusMasterStatus.active
     }
@@ -404,7 +432,10 @@ final class ATADisk: IDEDevice {
         startDMA()
       }
     case .flush: flush()
-    case .trimDMA: trimNext()
+    case .trimDMA:
+      // The entry that was under way comes first.
+      transfer.trimEntry -= min(transfer.trimEntry, 1)
+      trimNext()
     case .none, .reply: break
     }
   }
@@ -576,10 +607,11 @@ final class ATADisk: IDEDevice {
     data[82] = 0x4000 | 0x0020 | 0x0008 | 0x0001
     // FLUSH CACHE (EXT), 48-bit addresses.
     data[83] = 0x4000 | 0x3000 | 0x0400
-    data[84] = 0x4000
+    // FUA.
+    data[84] = 0x4000 | 0x0040
     data[85] = 0x4000 | (isWriteCacheEnabled ? 0x0020 : 0) | 0x0008 | (isSMARTEnabled ? 1 : 0)
     data[86] = 0x3000 | 0x0400
-    data[87] = 0x4000
+    data[87] = 0x4000 | 0x0040
     data[88] = 0x3F | (transferMode >> 3 == 8 ? 1 << (8 + UInt16(transferMode & 7)) : 0)
     // An 80-conductor cable, and which device this is.
     data[93] = 0x6000 | (unit == 0 ? 0x0001 : 0x0100)
@@ -614,21 +646,38 @@ final class ATADisk: IDEDevice {
       isAsleep: isAsleep)
   }
 
+  /// Whether a transfer is one this disk may be in the middle of: what it goes on with lies on the medium, in the buffer.
+  private func isPossible(_ transfer: Transfer, _ registers: IDEDeviceRegisters) -> Bool {
+    guard transfer.lba <= sectorCount, (0...65536).contains(transfer.remaining),
+      UInt64(transfer.remaining) <= sectorCount - transfer.lba,
+      (1...Self.maximumMultiple).contains(transfer.blockSectors),
+      (0...Self.bufferByteCount / 512).contains(transfer.buffered),
+      (0...65536 * 512).contains(transfer.dmaByteCount),
+      !transfer.isBounced || transfer.dmaByteCount <= Self.bufferByteCount,
+      transfer.kind != .trimDMA
+        || transfer.dmaByteCount <= Self.maximumTrimBlocks * 512
+          && transfer.remaining <= Self.maximumTrimBlocks,
+      (0...Self.maximumTrimBlocks * 64).contains(transfer.trimEntry)
+    else { return false }
+    // Something left to move by a transfer under way, and whole sectors of it.
+    switch transfer.kind {
+    case .write:
+      return registers.end > 0 && registers.end % 512 == 0 && registers.end <= transfer.remaining * 512
+    case .read: return transfer.remaining > 0 || !registers.isWaiting
+    case .readDMA, .writeDMA:
+      return transfer.remaining > 0
+        && (!transfer.isBounced || transfer.dmaByteCount > 0 && transfer.dmaByteCount % 512 == 0)
+    case .none, .reply, .flush, .trimDMA: return true
+    }
+  }
+
   func restore(_ state: State) throws(RestoreError) {
-    let new = state.transfer
-    guard new.lba <= sectorCount, (0...65536).contains(new.remaining),
-      UInt64(new.remaining) <= sectorCount - new.lba,
-      (1...Self.maximumMultiple).contains(new.blockSectors),
-      (0...Self.bufferByteCount / 512).contains(new.buffered),
-      (0...65536 * 512).contains(new.dmaByteCount),
-      !new.isBounced || new.dmaByteCount <= Self.bufferByteCount,
-      new.kind != .trimDMA || new.dmaByteCount <= Self.maximumTrimBlocks * 512,
-      (0...8192).contains(new.trimEntry),
-      (0...Self.maximumMultiple).contains(state.multipleCount), state.logical.heads > 0,
-      state.logical.sectors > 0
+    guard isPossible(state.transfer, state.registers),
+      (0...Self.maximumMultiple).contains(state.multipleCount),
+      (1...16).contains(state.logical.heads), (1...255).contains(state.logical.sectors)
     else { throw RestoreError("ide disk \(unit): the state holds a transfer that this disk cannot have") }
     try restoreRegisters(state.registers)
-    transfer = new
+    transfer = state.transfer
     logical = state.logical
     multipleCount = state.multipleCount
     transferMode = state.transferMode

@@ -28,6 +28,8 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     var sent = 0
     var dmaByteCount = 0
     var isBounced = false
+    /// The disc it began on is gone.
+    var isOutdated = false
   }
 
   static let sectorByteCount = 2048
@@ -45,7 +47,22 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     drive.observer = self
     taskFile.error = 1
     putSignature()
-    if drive.medium != nil { attention = .mediumChanged }
+    forgetMedium()
+  }
+
+  /// After power-on the disc is a new one.
+  private func forgetMedium() {
+    sense = .powerOn
+    attention = drive.medium == nil ? .powerOn : .mediumChanged
+    mediaEvent = 0
+  }
+
+  override func resetHardware() {
+    super.resetHardware()
+    // The lock does not outlive a reset (MMC-4, section 6.13).
+    drive.isLocked = false
+    transferMode = 0x42
+    forgetMedium()
   }
 
   override func putSignature() {
@@ -74,6 +91,7 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     drive.isTrayOpen = false
     mediaEvent = drive.medium == nil ? 3 : 2
     attention = .mediumChanged
+    transfer.isOutdated = true
   }
 
   func driveEjectRequested(_ drive: Drive) { mediaEvent = 1 }
@@ -82,7 +100,7 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
 
   override func execute(_ code: UInt8) {
     taskFile.error = 0
-    status.remove([.error, .deviceFault])
+    status.remove(.failed)
     switch ATACommand(rawValue: code) {
     case .packet: startPacket()
     case .identifyPacketDevice:
@@ -98,8 +116,8 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     case .deviceReset: resetDevice()
     case .setFeatures: setFeatures()
     case .checkPowerMode, .checkPowerModeOld:
-      taskFile.sectorCount = 0xFF
-      finishCommand()
+      // Active or idle.
+      finishCommand(sectorCount: 0xFF)
     case .nop, .none: abort()
     case .standby, .standbyOld, .standbyImmediate, .standbyImmediateOld, .idle, .idleOld, .idleImmediate,
       .idleImmediateOld, .sleep, .sleepOld, .flushCache:
@@ -123,17 +141,21 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
   private func abort() {
     transfer = Transfer()
     taskFile.error = ATAError.aborted
-    status.remove([.busy, .dataRequest])
-    status.insert([.ready, .error])
+    status.remove(.underWay)
+    status.insert(.ready)
+    status.insert(.error)
     raiseInterrupt()
   }
 
   /// The end of an ATA or packet command without error.
-  private func finishCommand() {
+  private func finishCommand(
+    sectorCount: UInt16 = UInt16(InterruptReason.commandOrData | InterruptReason.toHost)
+  ) {
     transfer = Transfer()
-    taskFile.sectorCount = UInt16(InterruptReason.commandOrData | InterruptReason.toHost)
-    status.remove([.busy, .dataRequest, .error])
-    status.insert([.ready, .seekComplete])
+    taskFile.sectorCount = sectorCount
+    status.remove(.underWay)
+    status.remove(.error)
+    status.insert(.idle)
     raiseInterrupt()
   }
 
@@ -145,8 +167,9 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     wantsDMA = false
     taskFile.error = code.key << 4 | ATAError.aborted
     taskFile.sectorCount = UInt16(InterruptReason.commandOrData | InterruptReason.toHost)
-    status.remove([.busy, .dataRequest])
-    status.insert([.ready, .error])
+    status.remove(.underWay)
+    status.insert(.ready)
+    status.insert(.error)
     raiseInterrupt()
   }
 
@@ -175,7 +198,7 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     status.remove(.dataRequest)
     switch transfer.kind {
     case .packet:
-      packet.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[..<12])) }
+      for index in 0..<12 { packet[index] = buffer[index] }
       runPacket()
     case .reply, .read:
       guard isIdentify else { return continuePIO() }
@@ -239,10 +262,18 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
   }
 
   private func fillBuffer() {
+    guard !transfer.isOutdated else { return failOutdated() }
     let count = min(transfer.remaining, Self.bufferByteCount / Self.sectorByteCount)
     transfer.dmaByteCount = count * Self.sectorByteCount
     transfer.isBounced = true
     submitBuffer(.read, offset: transfer.lba * UInt64(Self.sectorByteCount), count: transfer.dmaByteCount)
+  }
+
+  /// The rest of the read would come from another disc: this command ends with the unit attention.
+  private func failOutdated() {
+    let code = attention ?? .mediumChanged
+    attention = nil
+    fail(code)
   }
 
   private func sendBuffered() {
@@ -283,6 +314,8 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
   override func startDMA() {
     guard channel.busMaster.isToMemory else { return dmaFault() }
     if transfer.kind == .reply { return copyBufferedByDMA() }
+    guard transfer.kind == .read else { return abort() }
+    guard !transfer.isOutdated else { return failOutdated() }
     let bytes = transfer.remaining * Self.sectorByteCount
     switch channel.busMaster.gather(into: request, count: bytes, for: .write) {
     case .complete:
@@ -398,17 +431,30 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
       isLocked: drive.isLocked)
   }
 
-  func restore(_ state: State) throws(RestoreError) {
-    let new = state.transfer
+  /// Whether a transfer is one this drive may be in the middle of.
+  private func isPossible(_ transfer: Transfer, _ registers: IDEDeviceRegisters) -> Bool {
     let total = (drive.medium?.byteCount ?? 0) / UInt64(Self.sectorByteCount)
-    guard state.packet.count == 12, new.lba <= total || new.kind != .read,
-      new.remaining >= 0, new.kind != .read || UInt64(new.remaining) <= total - new.lba,
-      (0...Self.bufferByteCount).contains(new.buffered), (0...new.buffered).contains(new.sent),
-      (0...0x10000).contains(new.byteCountLimit), new.dmaByteCount >= 0,
-      !new.isBounced || new.dmaByteCount <= Self.bufferByteCount
-    else { throw RestoreError("ide cdrom \(unit): the state holds a transfer that this drive cannot have") }
+    guard transfer.remaining >= 0, (0...Self.bufferByteCount).contains(transfer.buffered),
+      (0...transfer.buffered).contains(transfer.sent), (0...0xFFFE).contains(transfer.byteCountLimit),
+      transfer.dmaByteCount >= 0
+    else { return false }
+    switch transfer.kind {
+    case .none, .packet: return transfer.remaining == 0
+    case .reply: return transfer.remaining == 0 && transfer.byteCountLimit >= 2
+    case .read:
+      return transfer.byteCountLimit >= 2
+        && transfer.lba <= total && UInt64(transfer.remaining) <= total - transfer.lba
+        && (transfer.remaining > 0 || !registers.isWaiting)
+        && (!transfer.isBounced || transfer.dmaByteCount <= Self.bufferByteCount)
+    }
+  }
+
+  func restore(_ state: State) throws(RestoreError) {
+    guard state.packet.count == 12, isPossible(state.transfer, state.registers) else {
+      throw RestoreError("ide cdrom \(unit): the state holds a transfer that this drive cannot have")
+    }
     try restoreRegisters(state.registers)
-    transfer = new
+    transfer = state.transfer
     packet = state.packet
     sense = state.sense
     attention = state.attention

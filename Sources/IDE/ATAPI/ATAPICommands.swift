@@ -39,7 +39,9 @@ extension ATAPICDROM {
   // MARK: Packet and answer
 
   private func number(_ offset: Int, _ count: Int) -> Int {
-    packet[offset..<(offset + count)].reduce(0) { $0 << 8 | Int($1) }
+    var value = 0
+    for index in offset..<(offset + count) { value = value << 8 | Int(packet[index]) }
+    return value
   }
 
   private func clear(_ count: Int) { buffer.prefix(count).initializeMemory(as: UInt8.self, repeating: 0) }

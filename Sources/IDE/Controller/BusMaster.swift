@@ -16,7 +16,13 @@ final class BusMaster {
     var count: UInt32 = 0
     /// The current region is the last.
     var isLast = false
+    /// Descriptors used since the beginning of the table.
+    var used = 0
   }
+
+  /// As many descriptors as fit between two 64 KiB boundaries, which a table may not cross (BMIDE 1.0, section 1.2). One
+  /// without an end would otherwise keep the engine going round for the whole transfer.
+  private static let longestTable = 8192
 
   /// How far the regions went for a transfer.
   enum Outcome: Equatable {
@@ -58,6 +64,8 @@ final class BusMaster {
   private func nextRegion() -> Bool? {
     if cursor.count > 0 { return true }
     if cursor.isLast { return false }
+    guard cursor.used < Self.longestTable else { return nil }
+    cursor.used += 1
     guard let descriptor = memory.load(GuestAddress(cursor.descriptor), as: UInt64.self) else { return nil }
     // A table may not cross a 64 KiB boundary: the engine's address counter wraps in it.
     cursor.descriptor = cursor.descriptor & 0xFFFF_0000 | (cursor.descriptor &+ 8) & 0xFFFF
@@ -144,12 +152,13 @@ final class BusMaster {
     var address: UInt32
     var count: UInt32
     var isLast: Bool
+    var used: Int
   }
 
   func save() -> State {
     State(
       command: command, status: status, table: table, descriptor: cursor.descriptor, address: cursor.address,
-      count: cursor.count, isLast: cursor.isLast)
+      count: cursor.count, isLast: cursor.isLast, used: cursor.used)
   }
 
   func restore(_ state: State) {
@@ -157,7 +166,7 @@ final class BusMaster {
     status = state.status & 0x67
     table = state.table & ~3
     cursor = Cursor(
-      descriptor: state.descriptor & ~3, address: state.address & ~1, count: min(state.count, 0x10000),
-      isLast: state.isLast)
+      descriptor: state.descriptor & ~3, address: state.address, count: min(state.count, 0x10000),
+      isLast: state.isLast, used: min(max(state.used, 0), Self.longestTable))
   }
 }

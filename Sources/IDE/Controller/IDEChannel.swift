@@ -13,7 +13,8 @@ final class IDEChannel: IDEChannelPort {
   private let interrupt: InterruptLine
   private let trace: TraceCategory
   private(set) var devices: [IDEDevice?] = [nil, nil]
-  private var selectedUnit = 0
+  private var selectedUnit = 0 { didSet { selected = devices[selectedUnit & 1] } }
+  private var selected: IDEDevice?
   private var control: UInt8 = 0
 
   init(index: Int, memory: GuestMemory, interrupt: InterruptLine, trace: TraceCategory) {
@@ -29,11 +30,10 @@ final class IDEChannel: IDEChannelPort {
       case .disk: ATADisk(drive: drive, unit: unit, channel: self, trace: trace)
       case .cdrom: ATAPICDROM(drive: drive, unit: unit, channel: self, trace: trace)
       }
+    selected = devices[selectedUnit]
   }
 
-  private var selected: IDEDevice? { devices[selectedUnit] }
-
-  /// The device that answers for an absent one: device 0 for device 1 (ATA/ATAPI-6, section 9.16.1).
+  /// No device is there to drive the bus.
   private var isEmpty: Bool { devices[0] == nil && devices[1] == nil }
 
   // MARK: Command block
@@ -76,22 +76,15 @@ final class IDEChannel: IDEChannelPort {
       selectedUnit = byte & DeviceRegister.device1 != 0 ? 1 : 0
       updateInterruptLine()
     }
-    // Both devices see the registers; a busy one ignores them.
-    for case let device? in devices where !device.status.contains(.busy) {
-      func shifted(_ register: UInt16) -> UInt16 { register << 8 | UInt16(byte) }
-      switch offset {
-      case CommandBlock.error: device.taskFile.features = shifted(device.taskFile.features)
-      case CommandBlock.sectorCount: device.taskFile.sectorCount = shifted(device.taskFile.sectorCount)
-      case CommandBlock.lbaLow: device.taskFile.lbaLow = shifted(device.taskFile.lbaLow)
-      case CommandBlock.lbaMid: device.taskFile.lbaMid = shifted(device.taskFile.lbaMid)
-      case CommandBlock.lbaHigh: device.taskFile.lbaHigh = shifted(device.taskFile.lbaHigh)
-      default: device.taskFile.device = byte
-      }
-    }
+    // Both devices see the registers.
+    devices[0]?.writeRegister(offset, byte)
+    devices[1]?.writeRegister(offset, byte)
   }
 
   private func command(_ command: UInt8) {
     trace("ide\(index).\(selectedUnit) command \(hex(command))")
+    // Devices held in reset take no commands, not even the two that interrupt others.
+    guard control & DeviceControl.softwareReset == 0 else { return }
     // EXECUTE DEVICE DIAGNOSTIC is for both.
     if command == ATACommand.executeDeviceDiagnostic.rawValue {
       resetDevices()
@@ -100,12 +93,12 @@ final class IDEChannel: IDEChannelPort {
       return
     }
     guard let device = selected else { return }
-    if command == ATACommand.deviceReset.rawValue {
-      device.execute(command)
-      return
-    }
-    guard !device.status.contains(.busy) else { return }
+    // Only DEVICE RESET is taken while busy, and only by packet devices (ATA/ATAPI-6, section 8.9).
+    guard
+      !device.status.contains(.busy) || command == ATACommand.deviceReset.rawValue && device is ATAPICDROM
+    else { return }
     device.lowerInterrupt()
+    if !device.status.contains(.busy) { device.dropDataPhase() }
     device.execute(command)
   }
 
@@ -125,9 +118,9 @@ final class IDEChannel: IDEChannelPort {
         device.resetDevice()
         device.status = .busy
       }
+      selectedUnit = 0
     } else if !isReset && wasReset {
       resetDevices()
-      selectedUnit = 0
     }
     updateInterruptLine()
   }
@@ -136,16 +129,16 @@ final class IDEChannel: IDEChannelPort {
 
   // MARK: Interrupt
 
-  func deviceRaisedInterrupt(_ device: IDEDevice) {
-    guard device.unit == selectedUnit else { return }
-    busMaster.status |= BusMasterStatus.interrupt
-    updateInterruptLine()
-  }
+  func deviceRaisedInterrupt(_ device: IDEDevice) { updateInterruptLine() }
 
   func deviceLoweredInterrupt(_ device: IDEDevice) { updateInterruptLine() }
 
+  /// INTRQ is driven by the selected device alone, and not while nIEN is set. Its rising edge, whoever caused it, is
+  /// what the bus master remembers (BMIDE 1.0, section 2.2).
   private func updateInterruptLine() {
-    interrupt.set(selected?.isInterruptPending == true && control & DeviceControl.interruptDisable == 0)
+    let isRaised = selected?.isInterruptPending == true && control & DeviceControl.interruptDisable == 0
+    if isRaised && !interrupt.isRaised { busMaster.status |= BusMasterStatus.interrupt }
+    interrupt.set(isRaised)
   }
 
   // MARK: Bus master
@@ -199,13 +192,14 @@ final class IDEChannel: IDEChannelPort {
   /// Stopping the engine in the middle of a transfer gives it up.
   private func stopDMA() {
     busMaster.status &= ~BusMasterStatus.active
-    for case let device? in devices { device.busMasterStopped() }
+    devices[0]?.busMasterStopped()
+    devices[1]?.busMasterStopped()
   }
 
   // MARK: Life
 
   func reset() {
-    resetDevices()
+    for case let device? in devices { device.resetHardware() }
     busMaster.reset()
     control = 0
     selectedUnit = 0
@@ -251,8 +245,9 @@ final class IDEChannel: IDEChannelPort {
     }
     selectedUnit = state.selectedUnit & 1
     control = state.control
-    busMaster.restore(state.busMaster)
     updateInterruptLine()
+    // After the line, whose edge is none of the guest's.
+    busMaster.restore(state.busMaster)
   }
 
   /// Makes requests again that were in flight when the state was saved.

@@ -27,8 +27,14 @@ protocol IDEChannelPort: AnyObject {
   var busMaster: BusMaster { get }
 }
 
+/// Owns a device's request in its place: a request keeps its owner alive, and the device keeps the request.
+private final class CompletionRelay: BlockRequestOwner {
+  weak var device: IDEDevice?
+  func blockRequestCompleted(_ request: BlockRequest) { device?.blockRequestCompleted(request) }
+}
+
 /// A disk or CD-ROM drive on an IDE channel: task file, data port, DMA. Disks and packet devices subclass it.
-class IDEDevice: BlockRequestOwner {
+class IDEDevice {
   /// A transfer by the data port under way.
   struct PIO: Codable, Equatable {
     /// Where the next byte is, and where the block ends, in the buffer.
@@ -39,6 +45,8 @@ class IDEDevice: BlockRequestOwner {
 
   /// As much as one request moves by the data port or through the buffer.
   static let bufferByteCount = 128 * 512
+  /// The most pieces of memory that one request fills or empties; transfers of more go through the buffer.
+  private static let segmentCapacity = 1024
 
   let drive: Drive
   /// 0 master, 1 slave.
@@ -46,7 +54,9 @@ class IDEDevice: BlockRequestOwner {
   unowned let channel: any IDEChannelPort
   let trace: TraceCategory
   let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: IDEDevice.bufferByteCount, alignment: 4096)
-  private(set) var request: BlockRequest!
+  private let relay = CompletionRelay()
+  /// The one request of the device: a command is one request after another.
+  private(set) var request: BlockRequest
 
   var taskFile = TaskFile()
   var status: ATAStatus = []
@@ -66,8 +76,9 @@ class IDEDevice: BlockRequestOwner {
     self.unit = unit
     self.channel = channel
     self.trace = trace
+    request = BlockRequest(owner: relay, segmentCapacity: Self.segmentCapacity)
     buffer.initializeMemory(as: UInt8.self, repeating: 0)
-    request = BlockRequest(owner: self, segmentCapacity: 1024)
+    relay.device = self
   }
 
   deinit { buffer.deallocate() }
@@ -102,19 +113,43 @@ class IDEDevice: BlockRequestOwner {
     channel.deviceLoweredInterrupt(self)
   }
 
+  // MARK: Task file
+
+  /// Takes a byte written to the command block; a busy device ignores it. Registers of two bytes keep what they held.
+  final func writeRegister(_ offset: Int, _ byte: UInt8) {
+    guard !status.contains(.busy) else { return }
+    switch offset {
+    case CommandBlock.error: taskFile.features = taskFile.features << 8 | UInt16(byte)
+    case CommandBlock.sectorCount: taskFile.sectorCount = taskFile.sectorCount << 8 | UInt16(byte)
+    case CommandBlock.lbaLow: taskFile.lbaLow = taskFile.lbaLow << 8 | UInt16(byte)
+    case CommandBlock.lbaMid: taskFile.lbaMid = taskFile.lbaMid << 8 | UInt16(byte)
+    case CommandBlock.lbaHigh: taskFile.lbaHigh = taskFile.lbaHigh << 8 | UInt16(byte)
+    default: taskFile.device = byte
+    }
+  }
+
   // MARK: Data port
 
   /// Offers `count` bytes of the buffer to the data port and asks for service.
   func openDataPort(count: Int, isToHost: Bool) {
     pio = PIO(position: 0, end: min(max(count, 0), buffer.count), isToHost: isToHost)
-    status.remove([.busy, .error])
-    status.insert([.dataRequest, .ready])
+    status.remove(.busy)
+    status.remove(.error)
+    status.insert(.dataRequest)
+    status.insert(.ready)
+  }
+
+  /// Whether so many bytes can be moved at once, and in this direction.
+  @inline(__always)
+  private func isOpen(toHost: Bool, count: Int) -> Bool {
+    status.contains(.dataRequest) && !status.contains(.busy) && pio.isToHost == toHost
+      && pio.position + count <= pio.end
   }
 
   /// Reads the data port.
   @inline(__always)
   final func readData(_ width: AccessWidth) -> UInt64 {
-    guard status.contains(.dataRequest), pio.isToHost, pio.position + width.count <= pio.end else { return 0 }
+    guard isOpen(toHost: true, count: width.count) else { return readTail(width) }
     let value: UInt64
     switch width {
     case .dword:
@@ -130,10 +165,23 @@ class IDEDevice: BlockRequestOwner {
     return value
   }
 
+  /// An access wider than what is left of the block gets the rest, and zeroes.
+  @inline(never)
+  private func readTail(_ width: AccessWidth) -> UInt64 {
+    guard isOpen(toHost: true, count: 1) else { return 0 }
+    var value: UInt64 = 0
+    for shift in 0..<UInt64(pio.end - pio.position) {
+      value |= UInt64(buffer[pio.position]) << (shift * 8)
+      pio.position += 1
+    }
+    blockDone()
+    return value
+  }
+
   /// Writes the data port.
   @inline(__always)
   final func writeData(_ value: UInt64, _ width: AccessWidth) {
-    guard status.contains(.dataRequest), !pio.isToHost, pio.position + width.count <= pio.end else { return }
+    guard isOpen(toHost: false, count: width.count) else { return writeTail(value) }
     switch width {
     case .dword:
       buffer.storeBytes(
@@ -145,6 +193,17 @@ class IDEDevice: BlockRequestOwner {
     }
     pio.position += width.count
     if pio.position == pio.end { blockDone() }
+  }
+
+  /// Of an access wider than what is left of the block only that much is taken.
+  @inline(never)
+  private func writeTail(_ value: UInt64) {
+    guard isOpen(toHost: false, count: 1) else { return }
+    for shift in 0..<UInt64(pio.end - pio.position) {
+      buffer[pio.position] = UInt8(truncatingIfNeeded: value >> (shift * 8))
+      pio.position += 1
+    }
+    blockDone()
   }
 
   // MARK: Requests
@@ -168,11 +227,8 @@ class IDEDevice: BlockRequestOwner {
 
   /// A request that is started from ``requestDone(_:)`` may be done before that returns: it is then taken up here, in a
   /// loop, so that a transfer of any length needs no deeper a stack.
-  func blockRequestCompleted(_ request: BlockRequest) {
-    if isAbandoned {
-      isAbandoned = false
-      return
-    }
+  fileprivate func blockRequestCompleted(_ request: BlockRequest) {
+    guard request === self.request, !isAbandoned else { return }
     isDoneAgain = isInRequestDone
     guard !isInRequestDone else { return }
     isInRequestDone = true
@@ -184,13 +240,18 @@ class IDEDevice: BlockRequestOwner {
   }
 
   /// Takes back the request under way; what it still does concerns nobody, and no memory is touched afterwards.
-  private func abandonRequest() {
+  final func abandonRequest() {
     guard request.isInFlight else { return }
     isAbandoned = true
     drive.cancel(request)
     // What the host has begun cannot be taken back: it is waited for.
     if request.isInFlight { drive.medium?.drain() }
+    // It may have failed meanwhile, and policy holds it to be tried again.
+    if request.isInFlight { drive.cancel(request) }
     isAbandoned = false
+    guard request.isInFlight else { return }
+    // A back end that keeps a request all the same may end it whenever it likes: that one is not used again.
+    request = BlockRequest(owner: relay, segmentCapacity: Self.segmentCapacity)
   }
 
   /// The bus master was stopped in the middle of a transfer: the device keeps waiting, until it is reset.
@@ -201,10 +262,20 @@ class IDEDevice: BlockRequestOwner {
     status.insert(.dataRequest)
   }
 
-  /// Whether a request moves data by the bus master.
+  /// Whether the request under way moves data by the bus master.
   var isTransferringByDMA: Bool { false }
 
+  /// A new command ends a data phase that nobody finished: the data port and the bus master no longer serve it.
+  final func dropDataPhase() {
+    wantsDMA = false
+    pio = PIO()
+    status.remove(.dataRequest)
+  }
+
   // MARK: Reset
+
+  /// The bus is reset or the power comes on: what a software reset leaves alone goes back to its default too.
+  func resetHardware() { resetDevice() }
 
   /// SRST, a hardware reset, or DEVICE RESET: what is under way is given up.
   func resetDevice() {

@@ -24,6 +24,13 @@ struct ATAStatus: OptionSet, Codable, Equatable {
   static let deviceFault = ATAStatus(rawValue: 1 << 5)
   static let ready = ATAStatus(rawValue: 1 << 6)
   static let busy = ATAStatus(rawValue: 1 << 7)
+  // Sets of them have names: a literal of several would be an array on the heap wherever it is not optimized away.
+  /// BSY and DRQ: a command is under way.
+  static let underWay = ATAStatus(rawValue: 1 << 7 | 1 << 3)
+  /// ERR and DF: the last one went wrong.
+  static let failed = ATAStatus(rawValue: 1 << 5 | 1 << 0)
+  /// DRDY and DSC: nothing is under way.
+  static let idle = ATAStatus(rawValue: 1 << 6 | 1 << 4)
 }
 
 /// The error register (ATA/ATAPI-6, section 7.9).
