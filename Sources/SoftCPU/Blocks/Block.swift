@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// Decoded instructions that follow each other, up to the one after which execution goes on elsewhere. The
+/// operations come right after this header in memory.
+struct Block {
+  /// RIP of the first instruction.
+  let rip: UInt64
+  /// The mode it was decoded in.
+  let mode: ExecutionMode
+  /// The number of instructions.
+  var count: UInt32
+  /// CS's base and limit outside 64-bit code.
+  let codeBase: UInt64
+  let codeLimit: UInt32
+  /// Offset of its first byte on its page, and the number of its bytes there.
+  let pageOffset: UInt16
+  var byteCount: UInt16
+  /// The page on which its only instruction ends, if it does not end on the one it starts on.
+  var secondPage: UnsafeMutableRawPointer?
+  /// The next in its page's hash chain.
+  var nextInPage: UnsafeMutablePointer<Block>?
+}
+
+extension UnsafeMutablePointer<Block> {
+  @inline(__always)
+  var operations: UnsafeMutablePointer<Operation> {
+    UnsafeMutableRawPointer(self + 1).assumingMemoryBound(to: Operation.self)
+  }
+}
+
+/// A block by its RIP, for indirect branches and branches to another page.
+struct JumpCacheEntry {
+  var rip: UInt64 = 0
+  var block: UnsafeMutablePointer<Block>?
+  /// The processor's ``Processor/mapGeneration`` when it was found.
+  var generation: UInt32 = 0
+}
+
+enum JumpCache {
+  static let entryCount = 4096
+  @inline(__always)
+  static func index(_ rip: UInt64) -> Int { Int(truncatingIfNeeded: (rip ^ rip &>> 12) & 4095) }
+}
+
+extension UnsafeMutablePointer<Processor> {
+  /// Starts on a block: its first operation, or nil if the run loop is wanted.
+  @inline(__always)
+  func enter(_ block: UnsafeMutablePointer<Block>) -> UnsafeRawPointer? {
+    pointee.blockStart = block.pointee.rip
+    let executed = pointee.executed &+ UInt64(block.pointee.count)
+    if executed > pointee.stopAt || pointee.attention.pointee.load(ordering: .relaxed) != 0 {
+      pointee.rip = block.pointee.rip
+      return nil
+    }
+    pointee.executed = executed
+    return UnsafeRawPointer(block.operations)
+  }
+
+  /// Goes on at `rip`, which an instruction computed; the instructions of this block after `operation` are
+  /// not executed.
+  @inline(__always)
+  func jump(_ operation: UnsafePointer<Operation>, to rip: UInt64) -> UnsafeRawPointer? {
+    pointee.executed &-= UInt64(operation.pointee.remaining) &- 1
+    let entry = pointee.jumpCache + JumpCache.index(rip)
+    if entry.pointee.rip == rip, entry.pointee.generation == pointee.mapGeneration,
+      let block = entry.pointee.block
+    {
+      return enter(block)
+    }
+    pointee.rip = rip
+    return lookUp()
+  }
+
+  /// Goes on at `operation`'s target, ``Operation/immediate``.
+  @inline(__always)
+  func branch(_ operation: UnsafePointer<Operation>) -> UnsafeRawPointer? {
+    pointee.executed &-= UInt64(operation.pointee.remaining) &- 1
+    if operation.pointee.linkGeneration == pointee.mapGeneration, let block = operation.pointee.link {
+      return enter(block)
+    }
+    pointee.rip = operation.pointee.immediate
+    return link(operation)
+  }
+
+  /// Finds or decodes the block at ``Processor/rip`` and starts on it; nil if that raises an exception or
+  /// the run loop is wanted.
+  @inline(never)
+  func lookUp() -> UnsafeRawPointer? {
+    guard let block = findBlock() else { return nil }
+    let entry = pointee.jumpCache + JumpCache.index(pointee.rip)
+    entry.pointee = JumpCacheEntry(
+      rip: pointee.rip, block: block, generation: pointee.mapGeneration)
+    return enter(block)
+  }
+
+  /// Like ``lookUp()``, and remembers the block for the next time.
+  @inline(never)
+  private func link(_ operation: UnsafePointer<Operation>) -> UnsafeRawPointer? {
+    guard let block = findBlock() else { return nil }
+    let operation = UnsafeMutablePointer(mutating: operation)
+    operation.pointee.link = block
+    operation.pointee.linkGeneration = pointee.mapGeneration
+    return enter(block)
+  }
+}
