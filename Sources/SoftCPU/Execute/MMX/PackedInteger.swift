@@ -141,7 +141,8 @@ extension PackedInteger {
   static func signMask<V: SIMD>(_ a: V) -> UInt32 where V.Scalar: FixedWidthInteger {
     var mask: UInt32 = 0
     for lane in 0..<V.scalarCount {
-      mask |= UInt32(truncatingIfNeeded: a[lane] &>> V.Scalar(V.Scalar.bitWidth - 1)) & 1 &<< UInt32(lane)
+      let bit = UInt32(truncatingIfNeeded: a[lane] &>> V.Scalar(V.Scalar.bitWidth - 1)) & 1
+      mask |= bit &<< UInt32(lane)
     }
     return mask
   }
