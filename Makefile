@@ -14,10 +14,11 @@ PYTHON := .venv/bin/python
 
 # What building and running needs.
 BUILD_PACKAGES := libvncserver-dev libpixman-1-dev libaio-dev libxkbcommon-dev libpng-dev pkg-config \
-	seabios novnc xkb-data grub-pc-bin grub-common mtools xorriso
+	seabios novnc xkb-data grub-pc-bin grub-common mtools xorriso mmdebstrap fakeroot e2fsprogs
 # What the tests need besides.
 TEST_PACKAGES := nasm acpica-tools dmidecode qemu-system-x86 qemu-utils tigervnc-viewer xvfb xdotool \
-	gvncviewer chromium x11-apps imagemagick python3-venv
+	gvncviewer chromium x11-apps imagemagick python3-venv isolinux syslinux-common memtest86+ ipxe \
+	debian-installer-12-netboot-amd64 debian-installer-12-netboot-i386
 
 .PHONY: build run test unit-test system-test bench lint setup setup-build setup-test clean
 
