@@ -11,6 +11,13 @@ let strict: [SwiftSetting] = [
   .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
+/// Tests that execute millions of instructions want the engine optimised in debug builds, too: with
+/// MARTLET_OPTIMIZED_ENGINE in the environment and `--disable-index-store`, which whole-module compilation
+/// needs there.
+let optimizedEngine: [SwiftSetting] =
+  Context.environment["MARTLET_OPTIMIZED_ENGINE"] == nil
+  ? [] : [.unsafeFlags(["-O", "-wmo"], .when(configuration: .debug))]
+
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 /// One room of the house. What is not listed in `uses` cannot be imported: this is where the
@@ -61,6 +68,11 @@ let package = Package(
 
     // Engines: what executes the guest.
     room("KVM", uses: ["OptionSyntax", "CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop", log]),
+
+    .target(
+      name: "SoftCPU",
+      dependencies: ["OptionSyntax", "CPU", "Bus", "GuestMemory", "EventLoop"],
+      swiftSettings: strict + optimizedEngine),
 
     // Devices: what the guest sees.
     room("Chipset", uses: ["Bus", "PCI", "GuestMemory", "CharacterDevice"]),

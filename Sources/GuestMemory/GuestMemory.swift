@@ -105,6 +105,7 @@ public final class GuestMemory {
     if access == .write {
       range.block._withUnsafeGuaranteedRef {
         $0.dirty.mark(byteOffset: range.blockOffset + Int(offset), count: length)
+        $0.onDeviceWrite?(range.blockOffset + Int(offset), length)
       }
     }
     return UnsafeMutableRawBufferPointer(start: range.host + Int(offset), count: length)

@@ -26,8 +26,8 @@ public enum RAMBlockError: Error, Equatable, CustomStringConvertible, Sendable {
 /// It is mapped for as long as the object lives; guest pages are touched, and so cost the host memory,
 /// only when used.
 public final class RAMBlock: @unchecked Sendable {
-  // Unchecked: the bytes are guest memory, shared with running vCPUs by nature; the dirty bitmap is
-  // guarded by the machine's lock.
+  // Unchecked: the bytes are guest memory, shared with running vCPUs by nature; the dirty bitmap and
+  // `onDeviceWrite` are guarded by the machine's lock.
 
   /// How the host memory is obtained.
   public struct Backing: Sendable, Equatable {
@@ -58,6 +58,10 @@ public final class RAMBlock: @unchecked Sendable {
   public let descriptor: Int32?
   /// One bit a page, set by device writes and collected from the engine's log. See ``DirtyBitmap``.
   public let dirty: DirtyBitmap
+
+  /// Told of each write by a device (DMA, not the guest's own stores) before it takes place, with the
+  /// machine's lock held: an engine that keeps decoded code must know.
+  public var onDeviceWrite: ((_ byteOffset: Int, _ count: Int) -> Void)?
 
   private let mappedByteCount: Int
 

@@ -17,6 +17,8 @@ struct Block {
   var byteCount: UInt16
   /// The page on which its only instruction ends, if it does not end on the one it starts on.
   var secondPage: UnsafeMutableRawPointer?
+  /// Whether it is found again: not if it was fetched from where no RAM is.
+  var isKept = false
   /// The next in its page's hash chain.
   var nextInPage: UnsafeMutablePointer<Block>?
 }
@@ -63,7 +65,7 @@ extension UnsafeMutablePointer<Processor> {
     pointee.executed &-= UInt64(operation.pointee.remaining) &- 1
     let entry = pointee.jumpCache + JumpCache.index(rip)
     if entry.pointee.rip == rip, entry.pointee.generation == pointee.mapGeneration,
-      let block = entry.pointee.block
+      let block = entry.pointee.block, isUsable(block)
     {
       return enter(block)
     }
@@ -82,12 +84,23 @@ extension UnsafeMutablePointer<Processor> {
     return link(operation)
   }
 
+  /// Whether a block was decoded in the present mode and code segment.
+  @inline(__always)
+  func isUsable(_ block: UnsafeMutablePointer<Block>) -> Bool {
+    block.pointee.mode == pointee.mode && block.pointee.codeBase == pointee.codeBase
+  }
+
   /// Finds or decodes the block at ``Processor/rip`` and starts on it; nil if that raises an exception or
   /// the run loop is wanted.
   @inline(never)
   func lookUp() -> UnsafeRawPointer? {
-    guard let block = findBlock() else { return nil }
     let entry = pointee.jumpCache + JumpCache.index(pointee.rip)
+    if entry.pointee.rip == pointee.rip, entry.pointee.generation == pointee.mapGeneration,
+      let block = entry.pointee.block, isUsable(block)
+    {
+      return enter(block)
+    }
+    guard let block = findBlock() else { return nil }
     entry.pointee = JumpCacheEntry(
       rip: pointee.rip, block: block, generation: pointee.mapGeneration)
     return enter(block)
@@ -96,8 +109,11 @@ extension UnsafeMutablePointer<Processor> {
   /// Like ``lookUp()``, and remembers the block for the next time.
   @inline(never)
   private func link(_ operation: UnsafePointer<Operation>) -> UnsafeRawPointer? {
+    let generation = pointee.mapGeneration
     guard let block = findBlock() else { return nil }
-    let operation = UnsafeMutablePointer(mutating: operation)
+    // If room had to be made for the block, the operation is gone.
+    guard block.pointee.isKept, generation == pointee.mapGeneration else { return enter(block) }
+    let operation = UnsafeMutablePointer<Operation>(mutating: operation)
     operation.pointee.link = block
     operation.pointee.linkGeneration = pointee.mapGeneration
     return enter(block)

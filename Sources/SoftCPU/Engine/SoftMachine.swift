@@ -7,7 +7,7 @@ import Synchronization
 /// What the processors of a machine share: physical memory, the code decoded from it, and the bus.
 ///
 /// The processors take turns on one host thread (see ``SoftScheduler``), so nothing here is locked, but for
-/// what other threads leave in ``pending``.
+/// what other threads leave in ``changes``.
 final class SoftMachine {
   let bus: SystemBus
   var physical = PhysicalMemory()
@@ -19,10 +19,14 @@ final class SoftMachine {
   private var lastGeneration: UInt32 = 0
   var processors: [CPU] = []
   var translations: [TLBSet] = []
-  /// Pages written by devices that may hold decoded code; guarded by the bus's lock.
-  var deviceWrites: [(pages: BlockPages, firstPage: Int, pageCount: Int)] = []
-  /// The map that is to be taken over, if it changed; guarded by the bus's lock.
-  var newMap: [FlatRange]?
+  /// The virtual CPUs, to be told of changes.
+  var owners: [SoftVirtualCPU] = []
+  /// The thread that executes guests is in an access to a device, and so between two instructions as far as
+  /// memory goes. Guarded by the bus's lock.
+  var isInDeviceAccess = false
+  /// What other threads changed in memory and the executing thread is to take over. Guarded by the bus's
+  /// lock.
+  var changes = MemoryChanges()
   /// The decoder's buffer.
   let decoded = UnsafeMutablePointer<Operation>.allocate(capacity: Decoder.maximumCount + 1)
   let codeBytes = UnsafeMutableRawPointer.allocate(byteCount: 32, alignment: 16)

@@ -69,11 +69,13 @@ struct PhysicalMemory {
     ranges.deallocate()
     ranges = .allocate(capacity: flatRanges.count)
     for (index, range) in flatRanges.enumerated() {
-      let pages = range.block.map { pages(of: $0) }
-      (ranges.baseAddress! + index).initialize(
+      var known: Unmanaged<BlockPages>?
+      if let block = range.block { known = .passUnretained(pages(of: block)) }
+      ranges.initializeElement(
+        at: index,
         to: PhysicalRange(
           base: range.base, count: range.count, host: range.block.map { $0.hostAddress + range.blockOffset },
-          isWritable: range.access == .readWrite, pages: pages.map { .passUnretained($0) },
+          isWritable: range.access == .readWrite, pages: known,
           firstPage: range.blockOffset / RAMBlock.pageSize))
     }
     lastHit = 0

@@ -129,7 +129,12 @@ extension UnsafeMutablePointer<Processor> {
   }
 
   /// Whether each access is to be looked at: alignment checks, data breakpoints.
-  private var isChecked: Bool { pointee.owner._withUnsafeGuaranteedRef { $0.isChecked } }
+  var isChecked: Bool {
+    pointee.owner._withUnsafeGuaranteedRef {
+      $0.hasDataBreakpoints
+        || $0.checksAlignment && pointee.cpl == 3 && pointee.systemFlags & Flag.alignmentCheck != 0
+    }
+  }
 
   // MARK: Physical memory
 

@@ -72,7 +72,9 @@ extension UnsafeMutablePointer<Processor> {
   /// Sets CF and leaves the others.
   @inline(__always)
   func setCarry(_ carry: Bool) {
-    if carry != carryFlag { pointee.flagCarries ^= 0xC000_0000 }
+    // CF ^ OF changes with CF.
+    let change = (pointee.flagCarries ^ (carry ? 0x8000_0000 : 0)) & 0x8000_0000
+    pointee.flagCarries ^= change | change &>> 1
   }
 
   /// The six arithmetic flags where RFLAGS has them.

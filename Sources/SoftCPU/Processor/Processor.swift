@@ -40,6 +40,8 @@ struct Processor {
   var mode = ExecutionMode()
   /// Added to effective addresses by segment number: in 64-bit code FS's and GS's base, else 0.
   var flatBase = InlineArray<8, UInt64>(repeating: 0)
+  /// CS's base outside 64-bit code, where it is 0.
+  var codeBase: UInt64 = 0
   /// Blocks by RIP, see ``JumpCache``.
   let jumpCache: UnsafeMutablePointer<JumpCacheEntry>
   /// What the run loop must see to, set by anyone.
@@ -61,6 +63,8 @@ struct Processor {
     case none
     case halt
     case shutdown
+    /// Another processor may have its turn.
+    case yield
     /// The instruction was not finished: it is to be executed again.
     case again
   }

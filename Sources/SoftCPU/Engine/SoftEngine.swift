@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Bus
+import CPU
+import GuestMemory
+
+/// Runs the guest by executing its instructions itself: no help of the host's processor or kernel is needed.
+///
+/// The interrupt controllers and timers are the board's own (``InterruptPlatform``).
+public final class SoftEngine: Engine {
+  public var name: String { "soft" }
+  /// Features asked for that this engine does not implement, a sentence each.
+  public private(set) var warnings: [String]
+  private let machine: SoftMachine
+  private let scheduler = SoftScheduler()
+  private let platform: any InterruptPlatform
+  private let topology: CPUTopology
+  private let request: CPUModelRequest
+  private let clock: Clock
+  private var virtualCPUs: [Int: SoftVirtualCPU] = [:]
+
+  /// An engine that follows `bus.memory`.
+  /// - Parameter clock: guest time, from which the time stamp counter comes: a tick is a nanosecond.
+  public init(
+    bus: SystemBus, topology: CPUTopology, cpu: CPUModelRequest, platform: any InterruptPlatform, clock: Clock
+  ) throws(EngineError) {
+    self.topology = topology
+    self.platform = platform
+    self.clock = clock
+    request = cpu
+    warnings = try SoftCPUID(cpu, topology: topology, index: 0).warnings
+    guard topology.apicID(of: topology.count - 1) < 255 else {
+      throw EngineError(
+        "\(topology.count) virtual CPUs in this arrangement need local APIC IDs above 254, which a PC of this kind "
+          + "cannot address; use fewer CPUs, or numbers of cores and threads that are powers of two")
+    }
+    machine = SoftMachine(bus: bus)
+    bus.memory.addListener(machine)
+  }
+
+  public func makeVirtualCPU(index: Int) throws(EngineError) -> any VirtualCPU {
+    guard index >= 0, index < topology.count, virtualCPUs[index] == nil else {
+      throw EngineError("there is no virtual CPU \(index) to make")
+    }
+    let cpu = SoftVirtualCPU(
+      index: index, cpuid: try SoftCPUID(request, topology: topology, index: index),
+      localAPIC: platform.localInterruptController(index), machine: machine, clock: clock,
+      scheduler: scheduler)
+    virtualCPUs[index] = cpu
+    machine.owners.append(cpu)
+    scheduler.add(cpu)
+    cpu.raise(Attention.memory)
+    return cpu
+  }
+
+  public var interruptController: any InterruptSink { platform.interruptController }
+  public var memoryMapListener: any MemoryMapListener { machine }
+  public var speakerGate: any SpeakerGate { platform.speakerGate }
+
+  public func resetPlatform() { platform.reset() }
+  public func savePlatform() -> PlatformState { platform.save() }
+
+  public func restorePlatform(_ state: PlatformState) throws(EngineError) {
+    guard platform.restore(state) else {
+      throw EngineError("the saved state of the interrupt controllers is damaged: it lacks registers")
+    }
+  }
+
+  /// Guest time is the machine's clock, which knows by itself.
+  public func clockStateChanged(isRunning: Bool) {}
+  /// Nothing is queued: each write is done when it is executed.
+  public func drainCoalescedWrites() {}
+
+  public func sendMessage(address: UInt64, data: UInt32) {
+    platform.sendMessage(address: address, data: data)
+  }
+}

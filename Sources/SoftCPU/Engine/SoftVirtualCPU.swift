@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Bus
+import CPU
+import GuestMemory
+import Synchronization
+
+/// One virtual CPU of the engine in Swift.
+///
+/// It is executed by the ``SoftScheduler``'s thread; what other threads want of it they leave in
+/// `attention` and in atomics.
+final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
+  // Unchecked: `cpu` and all that is not atomic belongs to the executing thread, or, while the machine is
+  // parked, to whoever parked it; the local APIC is guarded by the bus's lock.
+  let index: Int
+  let cpu: CPU
+  let translations = TLBSet()
+  let cpuid: SoftCPUID
+  let localAPIC: any LocalInterruptController
+  let bus: SystemBus
+  private let machine: SoftMachine
+  private let clock: Clock
+  private let scheduler: SoftScheduler
+  private let attention = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 1)
+  private let jumpCache = UnsafeMutablePointer<JumpCacheEntry>.allocate(capacity: JumpCache.entryCount)
+  private let vectors = UnsafeMutableRawPointer.allocate(byteCount: 256 + 128, alignment: 16)
+
+  // MARK: What the processor is about
+
+  /// What it is doing, as its own thread sees it.
+  private(set) var activity = CPUState.Activity.running
+  /// The local APIC has something to acknowledge.
+  private let isInterruptRequested = Atomic<Bool>(false)
+  private let startupVector = Atomic<UInt8>(0)
+  /// The page of the local APIC's registers; all ones if it is not in memory.
+  private var localAPICPage: UInt64 = ~0
+  var hasDataBreakpoints = false
+  var hasInstructionBreakpoints = false
+  var hitDataBreakpoint = false
+  var checksAlignment = false
+  private var randomState: SystemRandomNumberGenerator
+
+  init(
+    index: Int, cpuid: SoftCPUID, localAPIC: any LocalInterruptController, machine: SoftMachine, clock: Clock,
+    scheduler: SoftScheduler
+  ) {
+    (self.index, self.cpuid, self.localAPIC, self.machine, self.clock, self.scheduler) = (
+      index, cpuid, localAPIC, machine, clock, scheduler
+    )
+    bus = machine.bus
+    randomState = SystemRandomNumberGenerator()
+    attention.initialize(to: Atomic(0))
+    jumpCache.initialize(repeating: JumpCacheEntry(), count: JumpCache.entryCount)
+    vectors.initializeMemory(as: UInt8.self, repeating: 0, count: 256 + 128)
+    cpu = .allocate(capacity: 1)
+    cpu.initialize(
+      to: Processor(
+        owner: .passUnretained(self), machine: .passUnretained(machine),
+        tlb: translations.data.entries(.supervisor),
+        jumpCache: jumpCache, attention: attention, vectors: vectors))
+    cpu.pointee.mapGeneration = machine.nextGeneration()
+    machine.processors.append(cpu)
+    machine.translations.append(translations)
+    localAPIC.processor = self
+    powerOn()
+  }
+
+  deinit {
+    cpu.deallocate()
+    jumpCache.deallocate()
+    attention.deallocate()
+    vectors.deallocate()
+  }
+
+  // MARK: VirtualCPU
+
+  func run() -> VirtualCPUExit { scheduler.run(self) }
+
+  func kick() { raise(Attention.kick) }
+
+  func injectNMI() { deliverNMI() }
+
+  /// With the machine's lock held.
+  func reset() {
+    localAPIC.reset()
+    powerOn()
+  }
+
+  /// Notes something the run loop must see to.
+  func raise(_ bit: UInt32) {
+    attention.pointee.bitwiseOr(bit, ordering: .sequentiallyConsistent)
+    scheduler.wake()
+  }
+
+  // MARK: Executing
+
+  /// Whether there is something to do.
+  var isRunnable: Bool {
+    switch activity {
+    case .running: true
+    case .halted:
+      attention.pointee.load(ordering: .sequentiallyConsistent) & ~Attention.kick != 0
+        || isInterruptRequested.load(ordering: .relaxed) && cpu.pointee.systemFlags & Flag.interrupt != 0
+    case .waitingForInit, .waitingForStartup:
+      attention.pointee.load(ordering: .sequentiallyConsistent)
+        & (Attention.initialize | Attention.startup | Attention.memory) != 0
+    }
+  }
+
+  var isKicked: Bool { attention.pointee.load(ordering: .relaxed) & Attention.kick != 0 }
+
+  func takeKick() { attention.pointee.bitwiseAnd(~Attention.kick, ordering: .sequentiallyConsistent) }
+
+  /// Executes up to about `count` instructions.
+  /// - Returns: what the machine must decide, or nil.
+  func runSlice(_ count: UInt64) -> VirtualCPUExit? {
+    cpu.pointee.stopAt = cpu.pointee.executed &+ count
+    repeat {
+      if attention.pointee.load(ordering: .relaxed) != 0 {
+        if isKicked { return nil }
+        attend()
+      }
+      takeInterrupts()
+      if cpu.pointee.request == .shutdown { return shutDown() }
+      guard activity == .running else { return nil }
+      execute()
+      if cpu.pointee.exceptionVector != 0xFF, !cpu.deliverException() { return shutDown() }
+      let request = cpu.pointee.request
+      cpu.pointee.request = .none
+      switch request {
+      case .halt:
+        activity = .halted
+        if !isRunnable { return nil }
+      case .shutdown: return shutDown()
+      case .yield: return nil
+      case .none, .again: break
+      }
+      // A block is entered only if all of it may be executed.
+    } while cpu.pointee.executed &+ UInt64(Decoder.maximumCount) <= cpu.pointee.stopAt
+    return nil
+  }
+
+  /// A triple fault: the processor stops until it is reset.
+  private func shutDown() -> VirtualCPUExit {
+    cpu.pointee.request = .none
+    cpu.pointee.exceptionVector = 0xFF
+    activity = .waitingForInit
+    return .shutdown
+  }
+
+  /// Executes blocks until something wants the run loop.
+  private func execute() {
+    let isStepping = cpu.pointee.systemFlags & Flag.trap != 0
+    if cpu.pointee.interruptShadow || isStepping || hasInstructionBreakpoints {
+      return executeOne(isStepping: isStepping)
+    }
+    var next = cpu.lookUp()
+    while let operation = next { next = operation.operation.pointee.handler(cpu, operation) }
+    if hitDataBreakpoint, cpu.pointee.exceptionVector == 0xFF { trapToDebugger() }
+  }
+
+  /// Executes one instruction: in an interrupt shadow, in single step, with instruction breakpoints.
+  private func executeOne(isStepping: Bool) {
+    cpu.pointee.interruptShadow = false
+    if hasInstructionBreakpoints, cpu.hitsInstructionBreakpoint() {
+      cpu.raise(.debug)
+      return
+    }
+    cpu.pointee.systemFlags &= ~Flag.resume
+    let executed = cpu.pointee.executed
+    cpu.pointee.mode.bits |= ExecutionMode.single
+    // A block of one instruction, whatever wants attention meanwhile.
+    if let block = cpu.findBlock() {
+      cpu.pointee.blockStart = block.pointee.rip
+      cpu.pointee.executed &+= 1
+      let operation = block.operations
+      let next = operation.pointee.handler(cpu, operation)
+      if let next {
+        // Either the end of the block or, after a taken branch, the start of another.
+        let following = next.operation
+        cpu.pointee.rip =
+          following == UnsafePointer(operation) + 1 ? following.pointee.immediate : cpu.pointee.blockStart
+        cpu.pointee.executed = executed &+ 1
+      }
+    }
+    cpu.pointee.mode.bits &= ~ExecutionMode.single
+    guard cpu.pointee.exceptionVector == 0xFF else { return }
+    if isStepping, cpu.pointee.request != .again {
+      cpu.pointee.debug[4] |= 1 << 14
+      trapToDebugger()
+    } else if hitDataBreakpoint {
+      trapToDebugger()
+    }
+  }
+
+  /// #DB after an instruction.
+  private func trapToDebugger() {
+    hitDataBreakpoint = false
+    cpu.raise(.debug)
+    cpu.pointee.exceptionIsTrap = true
+    if cpu.pointee.request == .halt { activity = .halted }
+  }
+
+  /// Sees to what others asked for.
+  private func attend() {
+    let bits = attention.pointee.bitwiseAnd(Attention.kick, ordering: .sequentiallyConsistent).oldValue
+    if bits & Attention.memory != 0 { machine.takeOverMemoryChanges() }
+    if bits & Attention.initialize != 0 { initialize() }
+    if bits & Attention.startup != 0, activity == .waitingForStartup {
+      let vector = startupVector.load(ordering: .relaxed)
+      cpu.pointee.segments[1] = .real(UInt16(vector) << 8)
+      cpu.pointee.segments[1].attributes = 0x9B
+      cpu.pointee.rip = 0
+      cpu.updateMode()
+      activity = .running
+    }
+    if bits & Attention.nonMaskable != 0 {
+      if cpu.pointee.nmiMasked || cpu.pointee.interruptShadow || activity == .waitingForInit
+        || activity == .waitingForStartup
+      {
+        isNMIHeld = true
+      } else {
+        takeNMI()
+      }
+    }
+  }
+
+  /// An NMI waits until it may be delivered.
+  private(set) var isNMIHeld = false
+
+  private func takeNMI() {
+    isNMIHeld = false
+    if activity == .halted { activity = .running }
+    if !cpu.deliverInterrupt(2, source: .external) { cpu.pointee.request = .shutdown }
+    cpu.pointee.nmiMasked = true
+  }
+
+  /// Delivers an interrupt, if there is one and it is allowed.
+  private func takeInterrupts() {
+    if isNMIHeld, !cpu.pointee.nmiMasked, !cpu.pointee.interruptShadow, activity != .waitingForInit,
+      activity != .waitingForStartup
+    {
+      takeNMI()
+    }
+    guard isInterruptRequested.load(ordering: .relaxed), cpu.pointee.systemFlags & Flag.interrupt != 0,
+      !cpu.pointee.interruptShadow, activity == .running || activity == .halted
+    else { return }
+    bus.lock.lock()
+    let vector = localAPIC.acknowledge()
+    bus.lock.unlock()
+    guard let vector else { return }
+    activity = .running
+    if !cpu.deliverInterrupt(vector, source: .external) { cpu.pointee.request = .shutdown }
+  }
+
+  /// Goes on as a saved state says.
+  func resume(activity: CPUState.Activity, pending: CPUState.PendingEvents) {
+    self.activity = activity
+    cpu.pointee.interruptShadow = pending.interruptShadow != 0
+    cpu.pointee.nmiMasked = pending.nmiMasked
+    isNMIHeld = pending.nmiPending || pending.nmiInjected
+    cpu.pointee.exceptionVector = pending.exception ?? 0xFF
+    cpu.pointee.exceptionErrorCode = pending.exceptionErrorCode ?? 0
+    cpu.pointee.request = .none
+    noteLocalAPIC()
+    raise(Attention.memory)
+  }
+
+  // MARK: Reset and INIT (SDM volume 3, table 10-1)
+
+  private func powerOn() {
+    initialize()
+    cpu.pointee.fcw = 0x40
+    cpu.pointee.fsw = 0
+    cpu.pointee.top = 0
+    cpu.pointee.x87Valid = 0xFF
+    cpu.pointee.mxcsr = 0x1F80
+    vectors.initializeMemory(as: UInt8.self, repeating: 0, count: 256 + 128)
+    cpu.pointee.msrs = ModelSpecificRegisters()
+    cpu.pointee.msrs.tscOffset = 0 &- machineTimeStamp
+    cpu.pointee.cr0 = 0x6000_0010
+    cpu.pointee.xcr0 = 1
+    activity = index == 0 ? .running : .waitingForInit
+    attention.pointee.bitwiseAnd(Attention.memory | Attention.kick, ordering: .sequentiallyConsistent)
+    cpu.flushTranslations()
+    noteLocalAPIC()
+  }
+
+  /// What INIT# does: all but the caches, x87, SSE and MSRs.
+  private func initialize() {
+    for register in 0..<16 as Range<UInt8> { cpu.set(register * 8, 0 as UInt64) }
+    cpu.rdx = UInt64(cpuid.signature)
+    cpu.arithmeticFlags = 0
+    cpu.pointee.systemFlags = 2
+    cpu.pointee.rip = 0xFFF0
+    for number in 0..<6 { cpu.pointee.segments[number] = .real(0) }
+    cpu.pointee.segments[1] = SegmentRegister(
+      selector: 0xF000, attributes: 0x9B, limit: 0xFFFF, base: 0xFFFF_0000)
+    cpu.pointee.ldtr = SegmentRegister(selector: 0, attributes: 0x82, limit: 0xFFFF, base: 0)
+    cpu.pointee.tr = SegmentRegister(selector: 0, attributes: 0x8B, limit: 0xFFFF, base: 0)
+    (cpu.pointee.gdtBase, cpu.pointee.gdtLimit) = (0, 0xFFFF)
+    (cpu.pointee.idtBase, cpu.pointee.idtLimit) = (0, 0xFFFF)
+    cpu.pointee.cr0 = cpu.pointee.cr0 & 0x6000_0000 | 0x10
+    (cpu.pointee.cr2, cpu.pointee.cr3, cpu.pointee.cr4, cpu.pointee.efer) = (0, 0, 0, 0)
+    for number in 0..<4 { cpu.pointee.debug[number] = 0 }
+    cpu.pointee.debug[4] = 0xFFFF_0FF0
+    cpu.pointee.debug[5] = 0x400
+    cpu.pointee.cpl = 0
+    cpu.pointee.interruptShadow = false
+    cpu.pointee.nmiMasked = false
+    isNMIHeld = false
+    cpu.pointee.exceptionVector = 0xFF
+    cpu.pointee.request = .none
+    cpu.updateChecks()
+    cpu.updateMode()
+    cpu.flushTranslations()
+    // The bootstrap processor starts at the reset vector, the others wait for a start-up IPI.
+    activity = index == 0 ? .running : .waitingForStartup
+  }
+
+  // MARK: The local APIC, time
+
+  /// Whether a physical address is on the page of the local APIC's registers.
+  @inline(__always)
+  func isLocalAPIC(_ physical: UInt64) -> Bool { physical & ~0xFFF == localAPICPage }
+
+  private func noteLocalAPIC() { localAPICPage = localAPIC.registerPage ?? ~0 }
+
+  var isLocalAPICEnabled: Bool { localAPIC.isEnabled }
+
+  func readLocalAPIC(msr number: UInt32) -> UInt64? { bus.lock.withLock { localAPIC.readMSR(number) } }
+
+  func writeLocalAPIC(msr number: UInt32, _ value: UInt64) -> Bool {
+    let isDone = bus.lock.withLock { localAPIC.writeMSR(number, value) }
+    if number == MSR.apicBase {
+      noteLocalAPIC()
+      cpu.flushTranslations()
+    }
+    return isDone
+  }
+
+  /// CR8.
+  var taskPriority: UInt64 {
+    get { bus.lock.withLock { UInt64(localAPIC.taskPriority) } }
+    set { bus.lock.withLock { localAPIC.taskPriority = UInt8(truncatingIfNeeded: newValue) } }
+  }
+
+  /// The machine's time stamp counter: guest time in nanoseconds.
+  var machineTimeStamp: UInt64 { clock.now }
+
+  func randomNumber() -> UInt64 { randomState.next() }
+
+  // MARK: Devices
+
+  func readPort(_ port: UInt16, _ count: Int) -> UInt64 {
+    withDevices { bus.ports.read(port, AccessWidth(fitting: count)) }
+  }
+
+  func writePort(_ port: UInt16, _ value: UInt64, _ count: Int) {
+    withDevices { bus.ports.write(port, value, AccessWidth(fitting: count)) }
+  }
+
+  func readDevice(_ physical: UInt64, _ width: AccessWidth) -> UInt64 {
+    withDevices {
+      if isLocalAPIC(physical) {
+        return UInt64(localAPIC.readRegister(Int(physical & 0xFF0))) >> ((physical & 3) * 8) & width.allOnes
+      }
+      return bus.memory.read(GuestAddress(physical), width)
+    }
+  }
+
+  func writeDevice(_ physical: UInt64, _ value: UInt64, _ width: AccessWidth) {
+    withDevices {
+      if isLocalAPIC(physical) {
+        // Only aligned 32-bit writes are defined (SDM volume 3, section 10.4.1).
+        if width >= .dword, physical & 15 == 0 {
+          localAPIC.writeRegister(Int(physical & 0xFF0), UInt32(truncatingIfNeeded: value))
+        }
+        return
+      }
+      bus.memory.write(GuestAddress(physical), value, width)
+    }
+  }
+
+  /// Runs `body` with the machine's lock; a change of the memory map on the way takes effect at once.
+  @inline(__always)
+  private func withDevices<Result>(_ body: () -> Result) -> Result {
+    bus.lock.lock()
+    machine.isInDeviceAccess = true
+    let result = body()
+    machine.isInDeviceAccess = false
+    bus.lock.unlock()
+    return result
+  }
+}
+
+extension SoftVirtualCPU: InterruptibleProcessor {
+  func interruptRequestChanged(isRaised: Bool) {
+    isInterruptRequested.store(isRaised, ordering: .sequentiallyConsistent)
+    if isRaised { raise(Attention.interrupt) }
+  }
+
+  func deliverNMI() { raise(Attention.nonMaskable) }
+  func deliverINIT() { raise(Attention.initialize) }
+
+  func deliverStartup(vector: UInt8) {
+    startupVector.store(vector, ordering: .relaxed)
+    raise(Attention.startup)
+  }
+
+  var timeStamp: UInt64 { machineTimeStamp &+ cpu.pointee.msrs.tscOffset }
+}
