@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -37,9 +38,12 @@ def pytest_collection_modifyitems(config, items):
 
 
 class Guest:
-    """A running martlet, its debug console in a file and its VNC server on a Unix socket."""
+    """A running martlet, its debug console in a file and its VNC server on a Unix socket.
 
-    def __init__(self, directory, *arguments, vnc=True, seabios_log=True):
+    With `serial`, its first serial port is `guest.serial`: what it sends is read, and kept in a file, all the time.
+    """
+
+    def __init__(self, directory, *arguments, vnc=True, seabios_log=True, serial=False):
         self.directory = directory
         self.console = directory / "console.txt"
         self.seabios = directory / "seabios.txt"
@@ -51,10 +55,12 @@ class Guest:
             command += ["-chardev", f"file,id=bios,path={self.seabios}"]
             command += ["-device", "isa-debugcon,iobase=0x402,chardev=bios"]
         command += ["-vnc", f"unix:{self.vnc_path}" if vnc else "none"]
+        if serial:
+            command += ["-serial", "stdio"]
+        stdin = subprocess.PIPE if serial else subprocess.DEVNULL
         with open(self.errors, "wb") as errors:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
-            )
+            self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors)
+        self.serial = Serial(self, directory / "serial.txt") if serial else None
 
     def text(self, path=None):
         path = path or self.console
@@ -102,6 +108,50 @@ class Guest:
             self.process.wait()
 
 
+class Serial:
+    """The guest's first serial port, read by a thread so that the guest need never wait for its reader."""
+
+    def __init__(self, guest, path):
+        self.guest = guest
+        self.path = path
+        self.position = 0
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        with open(self.path, "wb", buffering=0) as log:
+            while data := os.read(self.guest.process.stdout.fileno(), 4096):
+                log.write(data)
+
+    def text(self):
+        """All that has come so far, without the terminal's control sequences and carriage returns."""
+        text = self.guest.text(self.path)
+        return re.sub(r"\x1b(\[[0-9;?]*[a-zA-Z]|[()][0-9A-Za-z]|[=>78])|\r", "", text)
+
+    def send(self, text):
+        self.guest.process.stdin.write(text.encode())
+        self.guest.process.stdin.flush()
+
+    def expect(self, pattern, timeout=120):
+        """Waits for a pattern behind what was expected last, and returns the match."""
+        deadline = time.monotonic() + timeout
+        while True:
+            ended = self.guest.process.poll() is not None
+            if ended:
+                self.reader.join()
+            text = self.text()
+            found = re.compile(pattern, re.M).search(text, self.position)
+            if found:
+                self.position = found.end()
+                return found
+            if ended or time.monotonic() > deadline:
+                pytest.fail(
+                    f"no {pattern!r} on the serial port; exit status {self.guest.process.poll()}\n"
+                    f"--- {self.path.name}\n{text[-3000:]}\n--- stderr\n{self.guest.text(self.guest.errors)[-3000:]}"
+                )
+            time.sleep(0.1)
+
+
 @pytest.fixture
 def start(tmp_path):
     """Starts guests that end with the test."""
@@ -145,6 +195,16 @@ def grub_disk():
 @pytest.fixture(scope="session")
 def grub_cd():
     return made_image("grub-cd.sh", "grub-cd.iso")
+
+
+@pytest.fixture(scope="session")
+def isolinux_cd():
+    return made_image("isolinux-cd.sh", "isolinux-cd.iso")
+
+
+@pytest.fixture(scope="session")
+def debian_disk():
+    return made_image("debian-disk.sh", "debian-disk.img")
 
 
 def made_image(script, name):
