@@ -75,7 +75,7 @@ let package = Package(
       swiftSettings: strict + optimizedEngine),
 
     // Devices: what the guest sees.
-    room("Chipset", uses: ["Bus", "PCI", "GuestMemory", "CharacterDevice"]),
+    room("Chipset", uses: ["CPU", "Bus", "PCI", "GuestMemory", "CharacterDevice"]),
     room("Firmware", uses: ["Bus", "PCI", "GuestMemory", log]),
     room("IDE", uses: ["Bus", "PCI", "GuestMemory", "Block"]),
     room("VGA", uses: ["Bus", "PCI", "GuestMemory", "Display", "CPixman"]),
@@ -86,7 +86,7 @@ let package = Package(
     room(
       "Machine",
       uses: [
-        "OptionSyntax", "CHost", "CPU", "KVM", "Bus", "PCI", "GuestMemory", "EventLoop", "Block",
+        "OptionSyntax", "CHost", "CPU", "KVM", "SoftCPU", "Bus", "PCI", "GuestMemory", "EventLoop", "Block",
         "CharacterDevice", "Display", "VNC",
         "Chipset", "Firmware", "IDE", "VGA", "Serial", "Input", log,
       ]),

@@ -11,7 +11,6 @@ import Firmware
 import GuestMemory
 import IDE
 import Input
-import KVM
 import Logging
 import PCI
 import Serial
@@ -61,8 +60,8 @@ final class Board {
     let ram = try RAMBlock(
       name: "pc.ram", byteCount: Int(configuration.memoryByteCount), backing: configuration.memoryBacking)
 
-    let kvm = try KVMEngine(bus: bus, topology: configuration.topology, cpu: configuration.cpu)
-    engine = kvm
+    let choice = try EngineChoice(configuration, bus: bus, clock: clock)
+    engine = choice.engine
     let interrupts = InterruptJunction(engine.interruptController)
     let isa = { (irq: Int) in interrupts.line(irq) }
 
@@ -141,8 +140,8 @@ final class Board {
     add(firmware).map(in: ports)
     try describeMachine(to: firmware, power: power)
 
-    kvm.coalescePortWrites()
-    notices = kvm.warnings
+    choice.portsAreWired(ports, memory: memory)
+    notices = choice.notices
   }
 
   private func makeVGA(_ card: VGAConfiguration, clock: Clock, files: FirmwareFiles) throws -> VGADevice {

@@ -60,7 +60,7 @@ enum Main {
       case ("-version", _): return "Martlet \(version)\n"
       case ("-device", "help"), ("-device", "?"): return DeviceCatalog.help
       case ("-M", "help"), ("-machine", "help"): return "pc  i440FX and PIIX3 (default)\n"
-      case ("-accel", "help"): return "kvm\n"
+      case ("-accel", "help"): return "kvm\nsoft\nauto\n"
       case ("-vga", "help"): return "std   VGA with Bochs VBE (default)\nnone\n"
       case ("-cpu", "help"): return Machine.cpuHelp
       case ("-trace", "help"), ("-d", "help"): return Machine.traceHelp

@@ -18,8 +18,8 @@ public struct MachineConfiguration: Sendable {
   public var topology = CPUTopology()
   /// `-cpu`.
   public var cpu = CPUModelRequest()
-  /// `-accel`.
-  public var accelerator = Accelerator.kvm
+  /// `-accel`: the engines to try, in order; empty to choose by the host.
+  public var accelerators: [Accelerator] = []
   /// `-hda`, `-cdrom`, `-drive`.
   public var drives: [DriveConfiguration] = []
   /// `-boot`.
@@ -59,6 +59,8 @@ public struct MachineConfiguration: Sendable {
 public enum Accelerator: String, Sendable, CaseIterable {
   /// The host's KVM.
   case kvm
+  /// The engine in Swift, on any host.
+  case soft
 }
 
 /// One disk or CD.

@@ -5,7 +5,8 @@ extension MachineConfiguration: CustomStringConvertible {
   /// The whole configuration as text, ending in a newline.
   public var description: String {
     var lines: [(String, String)] = []
-    lines.append(("machine", "pc (i440FX, PIIX3), accelerator \(accelerator.rawValue)"))
+    let engines = accelerators.isEmpty ? "auto" : accelerators.map(\.rawValue).joined(separator: ":")
+    lines.append(("machine", "pc (i440FX, PIIX3), accelerator \(engines)"))
     if let name { lines.append(("name", name)) }
     if let uuid { lines.append(("uuid", uuid)) }
     lines.append(("memory", memoryText))

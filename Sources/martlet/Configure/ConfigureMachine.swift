@@ -117,12 +117,15 @@ extension ConfigurationBuilder {
       try list.finish()
     }
     guard let name else { return }
-    // "kvm:tcg" asks for the first that works.
-    let wanted = name.split(separator: ":").map(String.init)
-    guard wanted.contains(Accelerator.kvm.rawValue) else {
-      throw OptionError("-accel \(name): only 'kvm' is supported")
+    // "kvm:tcg" asks for the first that works; "tcg" is what QEMU calls its engine in software.
+    for part in name.split(separator: ":").map(String.init) where part != "auto" {
+      guard let accelerator = Accelerator(rawValue: part == "tcg" ? "soft" : part) else {
+        throw OptionError(
+          "-accel \(part): there is no such engine\(didYouMean(part, in: Accelerator.allCases.map(\.rawValue))); "
+            + "known: kvm, soft, auto")
+      }
+      configuration.accelerators.append(accelerator)
     }
-    configuration.accelerator = .kvm
   }
 
   private func isUUID(_ text: String) -> Bool {

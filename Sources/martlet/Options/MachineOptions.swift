@@ -28,7 +28,7 @@ struct MachineOptions: ParsableArguments {
       valueName: "model[,+feat][,-feat]"))
   var cpu: String?
   @Option(
-    name: option("accel"), help: ArgumentHelp("What executes the guest: kvm.", valueName: "name"))
+    name: option("accel"), help: ArgumentHelp("What executes the guest: kvm, soft, auto.", valueName: "name"))
   var accel: String?
   @Option(
     name: [

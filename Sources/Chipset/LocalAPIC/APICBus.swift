@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// An interrupt on its way to local APICs (SDM volume 3, section 10.6).
+struct APICMessage {
+  enum Mode: UInt8 {
+    case fixed, lowestPriority, systemManagement, reserved3, nonMaskable, initialize, startup, external
+  }
+  /// A physical APIC ID or a logical destination, 8 bits, or 32 in x2APIC mode.
+  var destination: UInt32
+  var isLogical: Bool
+  var mode: Mode
+  var vector: UInt8
+  var isLevel = false
+  /// For INIT: asserted.
+  var isAsserted = true
+  /// The sender is in x2APIC mode: destinations have 32 bits.
+  var isWide = false
+}
+
+/// What joins the local APICs, the IOAPIC and message-signalled interrupts.
+final class APICBus {
+  private(set) var localAPICs: [LocalAPIC] = []
+  var onEndOfInterrupt: ((_ vector: UInt8) -> Void)?
+  /// The 8259 pair's acknowledge, for interrupts sent as ExtINT.
+  var acknowledgeExternal: (() -> UInt8)?
+
+  func add(_ apic: LocalAPIC) { localAPICs.append(apic) }
+
+  func deliver(_ message: APICMessage) {
+    if message.mode == .lowestPriority {
+      var best: LocalAPIC?
+      for apic in localAPICs where apic.matches(message) && apic.isSoftwareEnabled {
+        if let found = best, found.processorPriority <= apic.processorPriority { continue }
+        best = apic
+      }
+      best?.accept(message)
+    } else {
+      for apic in localAPICs where apic.matches(message) { apic.accept(message) }
+    }
+  }
+
+  /// An inter-processor interrupt with a shorthand: 1 self, 2 all, 3 all others.
+  func deliver(_ message: APICMessage, shorthand: UInt32, from sender: LocalAPIC) {
+    switch shorthand {
+    case 0: deliver(message)
+    case 1: sender.accept(message)
+    default: for apic in localAPICs where shorthand == 2 || apic !== sender { apic.accept(message) }
+    }
+  }
+
+  /// A message-signalled interrupt (SDM volume 3, section 10.11).
+  func sendMessage(address: UInt64, data: UInt32) {
+    guard address >> 20 == 0xFEE else { return }
+    deliver(
+      APICMessage(
+        destination: UInt32(address >> 12 & 0xFF), isLogical: address & 4 != 0,
+        mode: APICMessage.Mode(rawValue: UInt8(data >> 8 & 7)) ?? .reserved3,
+        vector: UInt8(truncatingIfNeeded: data), isLevel: data & 1 << 15 != 0))
+  }
+}

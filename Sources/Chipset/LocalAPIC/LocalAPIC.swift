@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Bus
+import CPU
+
+/// The local APIC of one processor (SDM volume 3, chapter 10), in xAPIC and x2APIC mode.
+///
+/// Its timer counts nanoseconds of guest time. Called with the machine's lock held.
+public final class LocalAPIC: LocalInterruptController {
+  /// Offsets of registers in the page (SDM volume 3, table 10-1), 16 bytes apart.
+  private enum Register {
+    static let id = 0x20, version = 0x30, taskPriority = 0x80, arbitrationPriority = 0x90
+    static let processorPriority = 0xA0, endOfInterrupt = 0xB0, logicalDestination = 0xD0
+    static let destinationFormat = 0xE0, spurious = 0xF0, inService = 0x100, triggerMode = 0x180
+    static let request = 0x200, errorStatus = 0x280, commandLow = 0x300, commandHigh = 0x310
+    static let timer = 0x320, thermal = 0x330, performance = 0x340, lint0 = 0x350, lint1 = 0x360,
+      error = 0x370
+    static let initialCount = 0x380, currentCount = 0x390, divide = 0x3E0, selfInterrupt = 0x3F0
+  }
+
+  private static let masked: UInt32 = 1 << 16
+  private static let baseEnable: UInt64 = 1 << 11
+  private static let baseExtended: UInt64 = 1 << 10
+
+  /// A register of the page by its number: offset / 16.
+  private var words = InlineArray<64, UInt32>(repeating: 0)
+  private var base: UInt64
+  /// IA32_TSC_DEADLINE; 0 if not armed.
+  private var deadline: UInt64 = 0
+  private var errors: UInt32 = 0
+  /// When the timer's count was loaded.
+  private var countStart: UInt64 = 0
+  private let initialID: UInt32
+  private let isBootstrap: Bool
+  private let clock: Clock
+  private unowned let bus: APICBus
+  private var countTimer: Clock.Timer?
+  private var isRequested = false
+  /// INT of the 8259 pair, for the bootstrap processor.
+  private var isExternalRaised = false
+  public weak var processor: (any InterruptibleProcessor)?
+
+  init(id: UInt32, isBootstrap: Bool, clock: Clock, bus: APICBus) {
+    (initialID, self.isBootstrap, self.clock, self.bus) = (id, isBootstrap, clock, bus)
+    base = 0
+    countTimer = clock.makeTimer { [unowned self] in timerElapsed() }
+    bus.add(self)
+    reset()
+  }
+
+  private subscript(_ offset: Int) -> UInt32 {
+    get { words[offset >> 4 & 63] }
+    set { words[offset >> 4 & 63] = newValue }
+  }
+
+  public func reset() {
+    base = 0xFEE0_0000 | Self.baseEnable | (isBootstrap ? 1 << 8 : 0)
+    deadline = 0
+    resetRegisters()
+  }
+
+  /// After power-up, INIT, or disabling (SDM volume 3, section 10.4.7).
+  private func resetRegisters() {
+    for word in 0..<64 { words[word] = 0 }
+    self[Register.id] = isExtended ? initialID : initialID << 24
+    // Version 0x14, six entries in the local vector table.
+    self[Register.version] = 5 << 16 | 0x14
+    self[Register.destinationFormat] = ~0
+    self[Register.spurious] = 0xFF
+    for offset in stride(from: Register.timer, through: Register.error, by: 16) { self[offset] = Self.masked }
+    // The 8259 pair reaches the bootstrap processor before the firmware sets anything up.
+    if isBootstrap { self[Register.lint0] = 0x700 }
+    errors = 0
+    countTimer?.disarm()
+    update()
+  }
+
+  // MARK: What the processor sees
+
+  public var isEnabled: Bool { base & Self.baseEnable != 0 }
+  private var isExtended: Bool { base & Self.baseExtended != 0 }
+  public var registerPage: UInt64? { isEnabled && !isExtended ? base & 0xF_FFFF_F000 : nil }
+  var isSoftwareEnabled: Bool { isEnabled && self[Register.spurious] & 0x100 != 0 }
+
+  /// The highest bit of a 256-bit register; nil if none is set.
+  private func highest(_ offset: Int) -> UInt8? {
+    for index in (0..<8).reversed() {
+      let word = self[offset + index * 16]
+      if word != 0 { return UInt8(index * 32 + 31 - word.leadingZeroBitCount) }
+    }
+    return nil
+  }
+
+  private func set(_ offset: Int, _ vector: UInt8, _ isSet: Bool) {
+    let place = offset + Int(vector >> 5) * 16
+    let bit = (1 as UInt32) << UInt32(vector & 31)
+    self[place] = isSet ? self[place] | bit : self[place] & ~bit
+  }
+
+  private func isSet(_ offset: Int, _ vector: UInt8) -> Bool {
+    self[offset + Int(vector >> 5) * 16] >> UInt32(vector & 31) & 1 != 0
+  }
+
+  /// PPR (SDM volume 3, section 10.8.3.1).
+  var processorPriority: UInt8 {
+    let task = UInt8(truncatingIfNeeded: self[Register.taskPriority])
+    let service = (highest(Register.inService) ?? 0) & 0xF0
+    return task & 0xF0 >= service ? task : service
+  }
+
+  /// Whether the 8259 pair's interrupts come through: by LINT0 as ExtINT, or directly if this APIC is off.
+  private var acceptsExternal: Bool {
+    isBootstrap && (!isEnabled || self[Register.lint0] & (Self.masked | 0x700) == 0x700)
+  }
+
+  private var deliverable: UInt8? {
+    guard isSoftwareEnabled, let vector = highest(Register.request), vector & 0xF0 > processorPriority & 0xF0
+    else {
+      return nil
+    }
+    return vector
+  }
+
+  /// Tells the processor whether there is something for it.
+  private func update() {
+    let requested = deliverable != nil || isExternalRaised && acceptsExternal
+    guard requested != isRequested else { return }
+    isRequested = requested
+    processor?.interruptRequestChanged(isRaised: requested)
+  }
+
+  /// INT of the 8259 pair changed.
+  func externalChanged(isRaised: Bool) {
+    isExternalRaised = isRaised
+    update()
+  }
+
+  public func acknowledge() -> UInt8? {
+    defer { update() }
+    if isExternalRaised, acceptsExternal { return bus.acknowledgeExternal?() }
+    guard let vector = deliverable else { return nil }
+    set(Register.request, vector, false)
+    set(Register.inService, vector, true)
+    return vector
+  }
+
+  public var taskPriority: UInt8 {
+    get { UInt8(truncatingIfNeeded: self[Register.taskPriority] >> 4 & 15) }
+    set {
+      self[Register.taskPriority] = UInt32(newValue & 15) << 4
+      update()
+    }
+  }
+
+  // MARK: What the bus brings
+
+  /// Whether a message is for this APIC (SDM volume 3, sections 10.6.2 and 10.12.10).
+  func matches(_ message: APICMessage) -> Bool {
+    guard isEnabled else { return false }
+    let id = isExtended ? initialID : self[Register.id] >> 24
+    let isBroadcast = message.destination == (message.isWide ? ~0 : 0xFF)
+    if !message.isLogical { return isBroadcast || id == message.destination }
+    if isBroadcast { return true }
+    if isExtended {
+      let destination = message.destination
+      return destination >> 16 == initialID >> 4 && destination & 0xFFFF & 1 << (initialID & 15) != 0
+    }
+    let own = self[Register.logicalDestination] >> 24
+    if self[Register.destinationFormat] >> 28 == 15 { return own & message.destination & 0xFF != 0 }
+    return own >> 4 == message.destination >> 4 & 15 && own & message.destination & 15 != 0
+  }
+
+  func accept(_ message: APICMessage) {
+    switch message.mode {
+    case .fixed, .lowestPriority: request(message.vector, isLevel: message.isLevel)
+    case .nonMaskable: processor?.deliverNMI()
+    case .initialize:
+      guard message.isAsserted else { return }
+      let id = self[Register.id]
+      resetRegisters()
+      self[Register.id] = id
+      processor?.deliverINIT()
+    case .startup: processor?.deliverStartup(vector: message.vector)
+    case .external: if let vector = bus.acknowledgeExternal?() { request(vector, isLevel: false) }
+    case .systemManagement, .reserved3: break
+    }
+  }
+
+  private func request(_ vector: UInt8, isLevel: Bool) {
+    guard isSoftwareEnabled else { return }
+    guard vector >= 16 else { return note(error: 1 << 6) }
+    set(Register.triggerMode, vector, isLevel)
+    set(Register.request, vector, true)
+    update()
+  }
+
+  /// An error for ESR, which interrupts by its own vector.
+  private func note(error: UInt32) {
+    errors |= error
+    fire(Register.error)
+  }
+
+  /// An interrupt of the local vector table.
+  private func fire(_ entry: Int) {
+    let value = self[entry]
+    guard value & Self.masked == 0 else { return }
+    switch value >> 8 & 7 {
+    case 4: processor?.deliverNMI()
+    case 0:
+      let vector = UInt8(truncatingIfNeeded: value)
+      if vector >= 16 { request(vector, isLevel: false) }
+    default: break
+    }
+  }
+
+  // MARK: Registers
+
+  public func readRegister(_ offset: Int) -> UInt32 {
+    switch offset & 0xFF0 {
+    case Register.arbitrationPriority, Register.processorPriority: UInt32(processorPriority)
+    case Register.currentCount: currentCount
+    case Register.endOfInterrupt: 0
+    case 0x400...: 0
+    default: self[offset & 0x3F0]
+    }
+  }
+
+  public func writeRegister(_ offset: Int, _ value: UInt32) {
+    switch offset & 0xFF0 {
+    case Register.id: if !isExtended { self[Register.id] = value & 0xFF00_0000 }
+    case Register.taskPriority:
+      self[Register.taskPriority] = value & 0xFF
+      update()
+    case Register.endOfInterrupt: endOfInterrupt()
+    case Register.logicalDestination:
+      if !isExtended { self[Register.logicalDestination] = value & 0xFF00_0000 }
+    case Register.destinationFormat: if !isExtended { self[Register.destinationFormat] = value | 0x0FFF_FFFF }
+    case Register.spurious: writeSpurious(value)
+    case Register.errorStatus:
+      self[Register.errorStatus] = errors
+      errors = 0
+    case Register.commandLow:
+      self[Register.commandLow] = value & ~(1 << 12)
+      sendCommand(value, destination: self[Register.commandHigh] >> 24)
+    case Register.commandHigh: self[Register.commandHigh] = value & 0xFF00_0000
+    case Register.timer:
+      let old = self[Register.timer]
+      self[Register.timer] = softwareMask(value & 0x7_00FF)
+      if (old ^ value) >> 17 & 3 != 0 {
+        deadline = 0
+        countTimer?.disarm()
+        self[Register.initialCount] = 0
+      }
+    case Register.thermal, Register.performance: self[offset & 0x3F0] = softwareMask(value & 0x1_07FF)
+    case Register.lint0, Register.lint1:
+      self[offset & 0x3F0] = softwareMask(value & 0x1_A7FF)
+      update()
+    case Register.error: self[Register.error] = softwareMask(value & 0x1_00FF)
+    case Register.initialCount:
+      guard timerMode != 2 else { return }
+      self[Register.initialCount] = value
+      countStart = clock.now
+      scheduleCount()
+    case Register.divide:
+      self[Register.divide] = value & 0xB
+      if self[Register.initialCount] != 0, timerMode != 2 {
+        countStart = clock.now
+        scheduleCount()
+      }
+    default: break
+    }
+  }
+
+  /// The local vector table stays masked while the APIC is disabled by software.
+  private func softwareMask(_ value: UInt32) -> UInt32 {
+    self[Register.spurious] & 0x100 != 0 ? value : value | Self.masked
+  }
+
+  private func writeSpurious(_ value: UInt32) {
+    self[Register.spurious] = value & 0x1FF
+    if value & 0x100 == 0 {
+      for offset in stride(from: Register.timer, through: Register.error, by: 16) {
+        self[offset] |= Self.masked
+      }
+    }
+    update()
+  }
+
+  private func endOfInterrupt() {
+    guard let vector = highest(Register.inService) else { return }
+    set(Register.inService, vector, false)
+    if isSet(Register.triggerMode, vector) { bus.onEndOfInterrupt?(vector) }
+    update()
+  }
+
+  /// ICR (SDM volume 3, section 10.6.1).
+  private func sendCommand(_ low: UInt32, destination: UInt32) {
+    guard let mode = APICMessage.Mode(rawValue: UInt8(low >> 8 & 7)) else { return }
+    let vector = UInt8(truncatingIfNeeded: low)
+    if mode == .fixed || mode == .lowestPriority, vector < 16 { return note(error: 1 << 5) }
+    // INIT level de-assert only synchronises arbitration, which there is none of.
+    let isDeassert = mode == .initialize && low & 1 << 15 != 0 && low & 1 << 14 == 0
+    guard !isDeassert else { return }
+    bus.deliver(
+      APICMessage(
+        destination: destination, isLogical: low & 1 << 11 != 0, mode: mode, vector: vector,
+        isWide: isExtended),
+      shorthand: low >> 18 & 3, from: self)
+  }
+
+  // MARK: The timer (SDM volume 3, section 10.5.4)
+
+  /// 0 one-shot, 1 periodic, 2 TSC deadline.
+  private var timerMode: UInt32 { self[Register.timer] >> 17 & 3 }
+
+  /// The divider as a shift: 1, 2 … 128.
+  private var divideShift: UInt64 {
+    let value = self[Register.divide] & 3 | self[Register.divide] >> 1 & 4
+    return UInt64((value + 1) & 7)
+  }
+
+  private var currentCount: UInt32 {
+    let initial = UInt64(self[Register.initialCount])
+    guard initial != 0, timerMode != 2 else { return 0 }
+    let ticks = (clock.now &- countStart) >> divideShift
+    if timerMode == 1 { return UInt32(truncatingIfNeeded: initial - ticks % initial) }
+    return ticks >= initial ? 0 : UInt32(truncatingIfNeeded: initial - ticks)
+  }
+
+  private func scheduleCount() {
+    let initial = UInt64(self[Register.initialCount])
+    guard initial != 0 else {
+      countTimer?.disarm()
+      return
+    }
+    countTimer?.arm(at: countStart &+ initial << divideShift)
+  }
+
+  private func timerElapsed() {
+    if timerMode == 2 {
+      guard deadline != 0 else { return }
+      deadline = 0
+    } else if timerMode == 1 {
+      let period = max(1, UInt64(self[Register.initialCount]) << divideShift)
+      // Periods that were missed are gone.
+      countStart &+= max(1, (clock.now &- countStart) / period) &* period
+      scheduleCount()
+    }
+    fire(Register.timer)
+  }
+
+  private func scheduleDeadline() {
+    guard deadline != 0, timerMode == 2, let processor else {
+      countTimer?.disarm()
+      return
+    }
+    let remaining = Int64(bitPattern: deadline &- processor.timeStamp)
+    countTimer?.arm(at: clock.now &+ UInt64(max(0, remaining)))
+  }
+
+  // MARK: MSRs
+
+  public func readMSR(_ number: UInt32) -> UInt64? {
+    switch number {
+    case 0x1B: return base
+    case 0x6E0: return timerMode == 2 ? deadline : 0
+    case 0x800...0x83F where isExtended:
+      let offset = Int(number - 0x800) * 16
+      switch offset {
+      case Register.commandLow:
+        return UInt64(self[Register.commandHigh]) << 32 | UInt64(self[Register.commandLow])
+      case Register.logicalDestination: return UInt64((initialID >> 4) << 16 | 1 << (initialID & 15))
+      case Register.destinationFormat, Register.commandHigh, Register.arbitrationPriority,
+        Register.selfInterrupt:
+        return nil
+      default: return UInt64(readRegister(offset))
+      }
+    default: return nil
+    }
+  }
+
+  public func writeMSR(_ number: UInt32, _ value: UInt64) -> Bool {
+    switch number {
+    case 0x1B: return writeBase(value)
+    case 0x6E0:
+      guard timerMode == 2 else { return true }
+      deadline = value
+      scheduleDeadline()
+      return true
+    case 0x800...0x83F where isExtended:
+      let offset = Int(number - 0x800) * 16
+      switch offset {
+      case Register.commandLow:
+        self[Register.commandLow] = UInt32(truncatingIfNeeded: value) & ~(1 << 12)
+        self[Register.commandHigh] = UInt32(truncatingIfNeeded: value >> 32)
+        sendCommand(UInt32(truncatingIfNeeded: value), destination: UInt32(truncatingIfNeeded: value >> 32))
+      case Register.selfInterrupt: request(UInt8(truncatingIfNeeded: value), isLevel: false)
+      case Register.taskPriority, Register.endOfInterrupt, Register.spurious, Register.errorStatus,
+        Register.timer...Register.initialCount, Register.divide:
+        guard value >> 32 == 0 else { return false }
+        writeRegister(offset, UInt32(truncatingIfNeeded: value))
+      default: return false
+      }
+      return true
+    default: return false
+    }
+  }
+
+  private func writeBase(_ value: UInt64) -> Bool {
+    let allowed: UInt64 = 0xFF_FFFF_F000 | Self.baseEnable | Self.baseExtended | 1 << 8
+    guard value & ~allowed == 0 else { return false }
+    let (enable, extended) = (value & Self.baseEnable != 0, value & Self.baseExtended != 0)
+    // x2APIC mode is entered from xAPIC mode and left only by disabling (SDM volume 3, section 10.12.5).
+    if extended, !enable || !isEnabled { return false }
+    if isExtended, enable, !extended { return false }
+    let (wasEnabled, wasExtended) = (isEnabled, isExtended)
+    base = value
+    if wasEnabled, !enable { resetRegisters() }
+    if extended, !wasExtended { self[Register.id] = initialID }
+    update()
+    return true
+  }
+
+  // MARK: State
+
+  public var savedRegisters: [UInt32] {
+    var saved = (0..<64).map { words[$0] }
+    saved[Register.currentCount >> 4] = currentCount
+    return saved
+  }
+
+  public func restore(registers: [UInt32], base: UInt64, deadline: UInt64) {
+    guard registers.count == 64 else { return }
+    self.base = base
+    for index in 0..<64 { words[index] = registers[index] }
+    self.deadline = deadline
+    errors = 0
+    if timerMode == 2 {
+      scheduleDeadline()
+    } else {
+      let (initial, current) = (
+        UInt64(registers[Register.initialCount >> 4]), UInt64(registers[Register.currentCount >> 4])
+      )
+      countStart = clock.now &- (initial &- min(current, initial)) << divideShift
+      if initial != 0, current != 0 { scheduleCount() } else { countTimer?.disarm() }
+    }
+    isRequested = !isRequested
+    update()
+  }
+}
