@@ -87,9 +87,13 @@ def test_graphical_debian_installer_draws_its_languages(boot):
 
     def is_drawn():
         picture = guest.screen.picture().convert("RGB")
-        colours = picture.getcolors(1 << 20)
-        # Debian's banner, grey window, blue selection and smooth letters: hundreds of colours, none on most of it.
-        return picture.width >= 800 and len(colours) > 300
+        if picture.width < 800:
+            return False
+        # Debian's banner has thousands of colours; below it stands a list, not only the grey of the window.
+        banner = picture.crop((0, 0, picture.width, 70)).getcolors(1 << 20)
+        below = picture.crop((0, 80, picture.width, picture.height))
+        ground = max(count for count, _ in below.getcolors(1 << 20))
+        return len(banner) > 1000 and ground < 0.9 * below.width * below.height
 
     guest.screen.wait_until(is_drawn, "no graphical installer")
 
