@@ -46,6 +46,7 @@ let package = Package(
     // C: shims with no logic of their own.
     .target(name: "CHost"),
     .target(name: "CKVM"),
+    .target(name: "CX87"),
     .systemLibrary(name: "CAIO"),
     .systemLibrary(name: "CPixman", pkgConfig: "pixman-1"),
     .systemLibrary(name: "CVNCServer", pkgConfig: "libvncserver"),
@@ -71,7 +72,7 @@ let package = Package(
 
     .target(
       name: "SoftCPU",
-      dependencies: ["OptionSyntax", "CPU", "Bus", "GuestMemory", "EventLoop"],
+      dependencies: ["OptionSyntax", "CX87", "CPU", "Bus", "GuestMemory", "EventLoop"],
       swiftSettings: strict + optimizedEngine),
 
     // Devices: what the guest sees.

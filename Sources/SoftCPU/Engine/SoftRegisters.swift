@@ -83,7 +83,7 @@ extension SoftVirtualCPU {
     var area = [UInt8](repeating: 0, count: 4096)
     area.withUnsafeMutableBytes { bytes in
       guard let base = bytes.baseAddress else { return }
-      cpu.storeLegacyFloatingPoint(to: base)
+      cpu.storeLegacyFloatingPoint(to: base, wide: true)
       base.storeBytes(of: cpu.pointee.mxcsr, toByteOffset: 24, as: UInt32.self)
       base.storeBytes(of: CPU.mxcsrMask, toByteOffset: 28, as: UInt32.self)
       (base + 160).copyMemory(from: cpu.pointee.xmmRegisters, byteCount: 256)
@@ -95,7 +95,7 @@ extension SoftVirtualCPU {
   private func restoreVectors(_ area: [UInt8]) {
     area.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress, bytes.count >= 512 else { return }
-      cpu.loadLegacyFloatingPoint(from: base)
+      cpu.loadLegacyFloatingPoint(from: base, wide: true)
       cpu.pointee.mxcsr = base.load(fromByteOffset: 24, as: UInt32.self) & CPU.mxcsrMask
       cpu.pointee.xmmRegisters.copyMemory(from: base + 160, byteCount: 256)
     }

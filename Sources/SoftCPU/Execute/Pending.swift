@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 extension Decoder {
-  static func x87Handler(opcode: UInt8, modRM: UInt8) -> Handler { MiscellaneousHandlers.undefined }
   static func mmxInstruction(_ opcode: VectorOpcode) -> VectorInstruction? { nil }
   static func sseInstruction(_ opcode: VectorOpcode) -> VectorInstruction? { nil }
 }
 
 extension UnsafeMutablePointer<Processor> {
-  func storeLegacyFloatingPoint(to image: UnsafeMutableRawPointer) {}
-  func loadLegacyFloatingPoint(from image: UnsafeRawPointer) {}
   func activateSIMD() {}
   func deactivateSIMD() {}
   var currentMXCSR: UInt32 {

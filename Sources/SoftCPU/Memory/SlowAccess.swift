@@ -8,7 +8,7 @@ import GuestMemory
 extension UnsafeMutablePointer<Processor> {
   /// Linear addresses have 32 bits outside long mode.
   @inline(__always)
-  private func wrapped(_ linear: UInt64) -> UInt64 {
+  func wrapped(_ linear: UInt64) -> UInt64 {
     pointee.efer & ExtendedFeature.longModeActive != 0 ? linear : linear & 0xFFFF_FFFF
   }
 

@@ -60,7 +60,7 @@ enum FloatingPointStateHandlers {
     return withScratch { image in
       // The last 96 bytes are software's, and stay.
       guard cpu.probeWrite(linear, 512), cpu.copyIn(linear, image, 512) else { return cpu.faulted(op) }
-      cpu.storeLegacyFloatingPoint(to: image)
+      cpu.storeLegacyFloatingPoint(to: image, wide: isWide(op))
       image.storeBytes(of: cpu.currentMXCSR, toByteOffset: 24, as: UInt32.self)
       image.storeBytes(of: CPU.mxcsrMask, toByteOffset: 28, as: UInt32.self)
       (image + 160).copyMemory(from: cpu.pointee.xmmRegisters, byteCount: cpu.vectorByteCount)
@@ -78,7 +78,7 @@ enum FloatingPointStateHandlers {
       guard cpu.copyIn(linear, image, 512) else { return cpu.faulted(op) }
       let mxcsr = image.load(fromByteOffset: 24, as: UInt32.self)
       guard mxcsr & ~CPU.mxcsrMask == 0 else { return cpu.fault(op, .generalProtection) }
-      cpu.loadLegacyFloatingPoint(from: image)
+      cpu.loadLegacyFloatingPoint(from: image, wide: isWide(op))
       cpu.currentMXCSR = mxcsr
       cpu.pointee.xmmRegisters.copyMemory(from: image + 160, byteCount: cpu.vectorByteCount)
       return op.next
@@ -115,7 +115,7 @@ enum FloatingPointStateHandlers {
         let (mxcsr, mask) = (
           image.load(fromByteOffset: 24, as: UInt32.self), image.load(fromByteOffset: 28, as: UInt32.self)
         )
-        cpu.storeLegacyFloatingPoint(to: image)
+        cpu.storeLegacyFloatingPoint(to: image, wide: isWide(op))
         image.storeBytes(of: mxcsr, toByteOffset: 24, as: UInt32.self)
         image.storeBytes(of: mask, toByteOffset: 28, as: UInt32.self)
       }
@@ -160,7 +160,7 @@ enum FloatingPointStateHandlers {
           image.initializeMemory(as: UInt8.self, repeating: 0, count: 160)
           image.storeBytes(of: 0x37F, as: UInt16.self)
         }
-        cpu.loadLegacyFloatingPoint(from: image)
+        cpu.loadLegacyFloatingPoint(from: image, wide: isWide(op))
       }
       return op.next
     }
@@ -179,9 +179,12 @@ enum FloatingPointStateHandlers {
     let (cpu, op) = ($0.processor, $1.operation)
     let both = ControlRegister0.monitorCoprocessor | ControlRegister0.taskSwitched
     if cpu.pointee.cr0 & both == both { return cpu.fault(op, .deviceNotAvailable) }
-    // ES of the status word: an unmasked exception is pending.
-    if cpu.pointee.fsw & 0x80 != 0 { return cpu.fault(op, .x87FloatingPoint) }
-    return op.next
+    return cpu.isX87Quiet ? op.next : cpu.faulted(op)
+  }
+
+  /// Whether REX.W makes pointers 64 bits wide.
+  private static func isWide(_ op: UnsafePointer<Operation>) -> Bool {
+    op.pointee.flags & Operation.operand64 != 0
   }
 
   /// Runs `body` with 576 bytes on the stack.

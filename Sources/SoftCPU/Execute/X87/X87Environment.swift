@@ -5,8 +5,10 @@ import CX87
 /// FLDENV, FNSTENV, FRSTOR, FNSAVE: the environment in memory has one of four formats (SDM volume 1, section
 /// 8.1.10), the registers follow it without gaps.
 extension UnsafeMutablePointer<Processor> {
+  /// Whether the operand size is not 16 bits.
   private func isWide(_ operation: UnsafePointer<Operation>) -> Bool {
-    operation.pointee.flags & Operation.operand16 == 0
+    let hasPrefix = operation.pointee.flags & Operation.operand16 != 0
+    return pointee.mode.isLong ? !hasPrefix : pointee.mode.isCode32 != hasPrefix
   }
 
   /// The environment has linear addresses instead of selectors and offsets.

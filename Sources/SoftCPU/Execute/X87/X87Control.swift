@@ -152,12 +152,4 @@ enum X87Control {
     cpu.summarizeExceptions()
     return operation.next
   }
-
-  /// FWAIT (9B), which CR0.TS concerns only if CR0.MP is set, and CR0.EM not at all.
-  static let wait: Handler = { state, raw in
-    let (cpu, operation) = (state.processor, raw.operation)
-    let switched = ControlRegister0.taskSwitched | ControlRegister0.monitorCoprocessor
-    if cpu.pointee.cr0 & switched == switched { return cpu.fault(operation, .deviceNotAvailable) }
-    return cpu.isX87Quiet ? operation.next : cpu.faulted(operation)
-  }
 }

@@ -57,12 +57,6 @@ extension UnsafeMutablePointer<Processor> {
     else { return nil }
     return martlet_x87_number(significand: significand, exponent: exponent)
   }
-
-  /// A linear address after an addition, which outside of 64-bit mode has 32 bits.
-  @inline(__always)
-  func wrapped(_ linear: UInt64) -> UInt64 {
-    pointee.mode.bits & ExecutionMode.longActive != 0 ? linear : linear & 0xFFFF_FFFF
-  }
 }
 
 /// Handlers of instructions that push.

@@ -43,7 +43,7 @@ extension Decoder {
     case (7, 5): X87Load.int64
     case (7, 6): X87Store.decimalPop
     case (7, 7): X87Store.int64Pop
-    default: x87Undefined
+    default: MiscellaneousHandlers.undefined
     }
   }
 
@@ -54,14 +54,14 @@ extension Decoder {
     case (0, _): X87Arithmetic.register
     case (1, 0): X87Load.register
     case (1, 1), (5, 1), (7, 1): X87Control.exchange
-    case (1, 2): modRM == 0xD0 ? X87Control.noOperation : x87Undefined
+    case (1, 2): modRM == 0xD0 ? X87Control.noOperation : MiscellaneousHandlers.undefined
     case (1, 3): X87Store.registerPopQuietly
     case (1, _): x87Function(modRM)
     case (2, 0): X87Compare.moveIfBelow
     case (2, 1): X87Compare.moveIfEqual
     case (2, 2): X87Compare.moveIfBelowOrEqual
     case (2, 3): X87Compare.moveIfUnordered
-    case (2, 5): modRM == 0xE9 ? X87Compare.unorderedPopPop : x87Undefined
+    case (2, 5): modRM == 0xE9 ? X87Compare.unorderedPopPop : MiscellaneousHandlers.undefined
     case (3, 0): X87Compare.moveIfNotBelow
     case (3, 1): X87Compare.moveIfNotEqual
     case (3, 2): X87Compare.moveIfAbove
@@ -75,13 +75,13 @@ extension Decoder {
     case (5, 3), (7, 2), (7, 3): X87Store.registerPop
     case (5, 4): X87Compare.unordered
     case (5, 5): X87Compare.unorderedPop
-    case (6, 3): modRM == 0xD9 ? X87Compare.comparePopPop : x87Undefined
+    case (6, 3): modRM == 0xD9 ? X87Compare.comparePopPop : MiscellaneousHandlers.undefined
     case (6, _): X87Arithmetic.registerToPop
     case (7, 0): X87Control.freeAndPop
-    case (7, 4): modRM == 0xE0 ? X87Control.storeStatusInAX : x87Undefined
+    case (7, 4): modRM == 0xE0 ? X87Control.storeStatusInAX : MiscellaneousHandlers.undefined
     case (7, 5): X87Compare.unorderedFlagsPop
     case (7, 6): X87Compare.compareFlagsPop
-    default: x87Undefined
+    default: MiscellaneousHandlers.undefined
     }
   }
 
@@ -115,7 +115,7 @@ extension Decoder {
     case 0xFD: X87Function.scale
     case 0xFE: X87Function.sine
     case 0xFF: X87Function.cosine
-    default: x87Undefined
+    default: MiscellaneousHandlers.undefined
     }
   }
 
@@ -125,11 +125,7 @@ extension Decoder {
     case 0xE0, 0xE1, 0xE4: X87Control.obsolete
     case 0xE2: X87Control.clearExceptions
     case 0xE3: X87Control.initialize
-    default: x87Undefined
+    default: MiscellaneousHandlers.undefined
     }
-  }
-
-  private static let x87Undefined: Handler = { state, raw in
-    state.processor.fault(raw.operation, .invalidOpcode)
   }
 }
