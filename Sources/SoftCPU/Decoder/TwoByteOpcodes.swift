@@ -258,6 +258,8 @@ extension Decoder {
     decodeRM()
     operation.reg = vectorOffset(regNumber, found.reg)
     if isRegister { operation.rm = vectorOffset(modRM & 7 | (rex & 1) << 3, found.rm) }
+    // MASKMOVQ and MASKMOVDQU store at DS:rDI.
+    if map == .map0F, opcode == 0xF7 { setSegment(3) }
     operation.detail = modRM
     if found.hasImmediate { operation.immediate = UInt64(fetch8()) }
     operation.handler = found.handler

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 extension Decoder {
-  static func mmxInstruction(_ opcode: VectorOpcode) -> VectorInstruction? { nil }
   static func sseInstruction(_ opcode: VectorOpcode) -> VectorInstruction? { nil }
 }
 
