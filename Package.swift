@@ -116,6 +116,7 @@ let package = Package(
     tests(of: "PCI"),
     tests(of: "CPU"),
     tests(of: "KVM", uses: ["CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop"]),
+    tests(of: "SoftCPU", uses: ["Bus", "GuestMemory"]),
     tests(of: "Chipset", uses: ["CharacterDevice"]),
     tests(of: "Firmware"),
     tests(of: "IDE", uses: ["Block"]),

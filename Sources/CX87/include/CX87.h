@@ -38,13 +38,13 @@ static inline __attribute__((always_inline)) void martlet_x87_begin(uint16_t sti
     martlet_x87_begin(sticky);                                                                               \
     __asm__ volatile("fldcw %[control]\n\t" OPERATE "\n\tfnstsw %[status]\n\t" STORE "\n\t" DROP             \
                      "\n\tfldcw %[abi]"                                                                      \
-                     : [status] "=a"(status), OUTPUTS                                                        \
+                     : [status] "=&a"(status), OUTPUTS                                                        \
                      : [control] "m"(control), [abi] "m"(martlet_x87_abi_control), __VA_ARGS__               \
                      : MARTLET_X87_CLOBBERS);                                                                \
   } else {                                                                                                   \
     __asm__ volatile("fnclex\n\tfldcw %[control]\n\t" OPERATE "\n\tfnstsw %[status]\n\tfnclex\n\t" STORE     \
                      "\n\tfninit"                                                                            \
-                     : [status] "=a"(status), OUTPUTS                                                        \
+                     : [status] "=&a"(status), OUTPUTS                                                        \
                      : [control] "m"(control), [abi] "m"(martlet_x87_abi_control), __VA_ARGS__               \
                      : MARTLET_X87_CLOBBERS);                                                                \
   }                                                                                                          \

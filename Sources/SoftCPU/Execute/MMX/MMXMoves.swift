@@ -111,7 +111,7 @@ enum MMXMoves {
       let segment = Int(operation.pointee.segment & ~Operation.checkedSegment)
       guard segment < 6,
         let linear = cpu.linear(segment, offset &+ first, count: Int(end &- first), .write),
-        cpu.probeWrite(linear, Int(end &- first))
+        cpu.mayWrite(linear, Int(end &- first))
       else { return cpu.faulted(operation) }
       for byte in first..<end where mask &>> (byte &* 8 &+ 7) & 1 != 0 {
         guard cpu.store(linear &+ (byte &- first), UInt8(truncatingIfNeeded: value &>> (byte &* 8))) else {

@@ -92,7 +92,7 @@ extension UnsafeMutablePointer<Processor> {
     let size = environmentSize(operation)
     let count = registers ? size + 80 : size
     guard isX87Ready(waiting: false), let linear = address(operation, count: count, .write),
-      probeWrite(linear, count), storeEnvironment(linear, wide: isWide(operation))
+      mayWrite(linear, count), storeEnvironment(linear, wide: isWide(operation))
     else { return faulted(operation) }
     if !registers {
       pointee.fcw |= ControlWord.masks

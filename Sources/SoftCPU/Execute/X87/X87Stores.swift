@@ -17,7 +17,7 @@ extension UnsafeMutablePointer<Processor> {
       if pointee.fcw & StatusWord.invalidOperation != 0 {
         guard store(linear, indefinite) else { return faulted(operation) }
       } else {
-        guard probeWrite(linear, T.byteCount) else { return faulted(operation) }
+        guard mayWrite(linear, T.byteCount) else { return faulted(operation) }
       }
       noteX87(operation)
       if stackFault() && pops { pop() }
@@ -30,7 +30,7 @@ extension UnsafeMutablePointer<Processor> {
       status & ~pointee.fcw
       & (StatusWord.preComputation | StatusWord.overflow | StatusWord.underflow) != 0
     if stays {
-      guard probeWrite(linear, T.byteCount) else { return faulted(operation) }
+      guard mayWrite(linear, T.byteCount) else { return faulted(operation) }
     } else {
       guard store(linear, result) else { return faulted(operation) }
     }
@@ -43,8 +43,14 @@ extension UnsafeMutablePointer<Processor> {
   /// Writes a 10-byte operand, if it can all be written.
   @inline(__always)
   func storeNumber(_ linear: UInt64, _ number: martlet_x87_number) -> Bool {
-    probeWrite(linear, 10) && store(linear, number.significand)
+    mayWrite(linear, 10) && store(linear, number.significand)
       && store(wrapped(linear &+ 8), number.exponent)
+  }
+
+  /// Whether `count` bytes can be written.
+  @inline(__always)
+  func mayWrite(_ linear: UInt64, _ count: Int) -> Bool {
+    writableBytes(linear, count) != nil || probeWrite(linear, count)
   }
 
   /// FST and FSTP to a register.
@@ -143,7 +149,7 @@ enum X87Store {
     }
     let isEmpty = cpu.isEmpty(0)
     if isEmpty && cpu.pointee.fcw & StatusWord.invalidOperation == 0 {
-      guard cpu.probeWrite(linear, 10) else { return cpu.faulted(operation) }
+      guard cpu.mayWrite(linear, 10) else { return cpu.faulted(operation) }
     } else {
       let number = isEmpty ? .indefinite : cpu.st(0).pointee
       guard cpu.storeNumber(linear, number) else { return cpu.faulted(operation) }
@@ -173,7 +179,7 @@ enum X87Store {
       ? StatusWord.invalidOperation : martlet_x87_store_bcd(&result, cpu.st(0), control, cpu.pointee.fsw)
     let stays = status & ~control & StatusWord.preComputation != 0
     if stays {
-      guard cpu.probeWrite(linear, 10) else { return cpu.faulted(operation) }
+      guard cpu.mayWrite(linear, 10) else { return cpu.faulted(operation) }
     } else {
       guard cpu.storeNumber(linear, result) else { return cpu.faulted(operation) }
     }
