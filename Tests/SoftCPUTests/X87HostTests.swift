@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -90,7 +90,11 @@ import Testing
 
   /// MARTLET_SEED chooses others.
   private var seed: UInt64 {
-    ProcessInfo.processInfo.environment["MARTLET_SEED"].flatMap { UInt64($0) } ?? 87
+    environment("MARTLET_SEED") ?? 87
+  }
+
+  private func environment(_ name: String) -> UInt64? {
+    getenv(name).flatMap { UInt64(String(cString: $0)) }
   }
 
   // MARK: Comparing
@@ -170,12 +174,14 @@ import Testing
 
   private func describeState() -> String {
     let cpu = processor.cpu
-    return "control \(hex(UInt64(cpu.controlWord), 4)), status \(hex(UInt64(cpu.statusWord), 4)), "
-      + "tags \(hex(UInt64(cpu.tagWord), 4)), "
-      + (UInt8(0)..<8).map {
-        "\(hex(UInt64(cpu.st($0).pointee.exponent), 4))_\(hex(cpu.st($0).pointee.significand, 16))"
-      }
-      .joined(separator: " ")
+    var words = [
+      hex(UInt64(cpu.controlWord), 4), hex(UInt64(cpu.statusWord), 4), hex(UInt64(cpu.tagWord), 4),
+    ]
+    for index in UInt8(0)..<8 {
+      let number = cpu.st(index).pointee
+      words.append(hex(UInt64(number.exponent), 4) + "_" + hex(number.significand, 16))
+    }
+    return words.joined(separator: " ")
   }
 
   // MARK: Making states
@@ -292,7 +298,7 @@ import Testing
 
   /// How often each form is tried: MARTLET_TORTURE multiplies it.
   private func rounds(_ count: Int) -> Int {
-    count * (ProcessInfo.processInfo.environment["MARTLET_TORTURE"].flatMap { Int($0) } ?? 1)
+    count * (Int(environment("MARTLET_TORTURE") ?? 1))
   }
 
   private func number(_ bytes: ArraySlice<UInt8>) -> String {
