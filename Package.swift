@@ -46,6 +46,7 @@ let package = Package(
     // C: shims with no logic of their own.
     .target(name: "CHost"),
     .target(name: "CKVM"),
+    .target(name: "CSSE"),
     .target(name: "CX87"),
     .systemLibrary(name: "CAIO"),
     .systemLibrary(name: "CPixman", pkgConfig: "pixman-1"),
