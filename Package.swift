@@ -73,7 +73,7 @@ let package = Package(
 
     .target(
       name: "SoftCPU",
-      dependencies: ["OptionSyntax", "CX87", "CPU", "Bus", "GuestMemory", "EventLoop"],
+      dependencies: ["OptionSyntax", "CSSE", "CX87", "CPU", "Bus", "GuestMemory", "EventLoop"],
       swiftSettings: strict + optimizedEngine),
 
     // Devices: what the guest sees.

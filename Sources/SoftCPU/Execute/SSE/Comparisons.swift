@@ -9,7 +9,7 @@ extension SSE {
     case (0xC2, .none):
       VectorInstruction(
         handler: {
-          floatImmediate($0, $1, .packed) { a, b, predicate in
+          SSE.floatImmediate($0, $1, .packed) { a, b, predicate in
             switch predicate & 7 {
             case 0: csse_cmpeqps(a, b)
             case 1: csse_cmpltps(a, b)
@@ -25,7 +25,7 @@ extension SSE {
     case (0xC2, .x66):
       VectorInstruction(
         handler: {
-          floatImmediate($0, $1, .packed) { a, b, predicate in
+          SSE.floatImmediate($0, $1, .packed) { a, b, predicate in
             switch predicate & 7 {
             case 0: csse_cmpeqpd(a, b)
             case 1: csse_cmpltpd(a, b)
@@ -41,7 +41,7 @@ extension SSE {
     case (0xC2, .xF3):
       VectorInstruction(
         handler: {
-          floatImmediate($0, $1, .single) { a, b, predicate in
+          SSE.floatImmediate($0, $1, .single) { a, b, predicate in
             switch predicate & 7 {
             case 0: csse_cmpeqss(a, b)
             case 1: csse_cmpltss(a, b)
@@ -57,7 +57,7 @@ extension SSE {
     case (0xC2, .xF2):
       VectorInstruction(
         handler: {
-          floatImmediate($0, $1, .double) { a, b, predicate in
+          SSE.floatImmediate($0, $1, .double) { a, b, predicate in
             switch predicate & 7 {
             case 0: csse_cmpeqsd(a, b)
             case 1: csse_cmpltsd(a, b)
@@ -70,10 +70,10 @@ extension SSE {
             }
           }
         }, hasImmediate: true)
-    case (0x2E, .none): VectorInstruction(handler: { compareFlags($0, $1, .single, csse_ucomiss) })
-    case (0x2E, .x66): VectorInstruction(handler: { compareFlags($0, $1, .double, csse_ucomisd) })
-    case (0x2F, .none): VectorInstruction(handler: { compareFlags($0, $1, .single, csse_comiss) })
-    case (0x2F, .x66): VectorInstruction(handler: { compareFlags($0, $1, .double, csse_comisd) })
+    case (0x2E, .none): VectorInstruction(handler: { SSE.compareFlags($0, $1, .single, csse_ucomiss) })
+    case (0x2E, .x66): VectorInstruction(handler: { SSE.compareFlags($0, $1, .double, csse_ucomisd) })
+    case (0x2F, .none): VectorInstruction(handler: { SSE.compareFlags($0, $1, .single, csse_comiss) })
+    case (0x2F, .x66): VectorInstruction(handler: { SSE.compareFlags($0, $1, .double, csse_comisd) })
     default: nil
     }
   }

@@ -13,16 +13,16 @@ extension SSE {
 
   private static func vectorConversion(_ opcode: UInt8, _ prefix: MandatoryPrefix) -> Handler? {
     switch (opcode, prefix) {
-    case (0x5A, .none): { float($0, $1, .double, csse_cvtps2pd) }
-    case (0x5A, .x66): { float($0, $1, .packed, tiny: .singles, csse_cvtpd2ps) }
-    case (0x5A, .xF3): { float($0, $1, .single, csse_cvtss2sd) }
-    case (0x5A, .xF2): { float($0, $1, .double, tiny: .single, csse_cvtsd2ss) }
-    case (0x5B, .none): { float($0, $1, .packed, csse_cvtdq2ps) }
-    case (0x5B, .x66): { float($0, $1, .packed, csse_cvtps2dq) }
-    case (0x5B, .xF3): { float($0, $1, .packed, csse_cvttps2dq) }
-    case (0xE6, .xF3): { binary64($0, $1) { a, b in csse_cvtdq2pd(a, Vector(b, 0)) } }
-    case (0xE6, .xF2): { float($0, $1, .packed, csse_cvtpd2dq) }
-    case (0xE6, .x66): { float($0, $1, .packed, csse_cvttpd2dq) }
+    case (0x5A, .none): { SSE.float($0, $1, .double, csse_cvtps2pd) }
+    case (0x5A, .x66): { SSE.float($0, $1, .packed, tiny: .singles, csse_cvtpd2ps) }
+    case (0x5A, .xF3): { SSE.float($0, $1, .single, csse_cvtss2sd) }
+    case (0x5A, .xF2): { SSE.float($0, $1, .double, tiny: .single, csse_cvtsd2ss) }
+    case (0x5B, .none): { SSE.float($0, $1, .packed, csse_cvtdq2ps) }
+    case (0x5B, .x66): { SSE.float($0, $1, .packed, csse_cvtps2dq) }
+    case (0x5B, .xF3): { SSE.float($0, $1, .packed, csse_cvttps2dq) }
+    case (0xE6, .xF3): { SSE.binary64($0, $1) { a, b in csse_cvtdq2pd(a, Vector(b, 0)) } }
+    case (0xE6, .xF2): { SSE.float($0, $1, .packed, csse_cvtpd2dq) }
+    case (0xE6, .x66): { SSE.float($0, $1, .packed, csse_cvttpd2dq) }
     default: nil
     }
   }
@@ -33,10 +33,10 @@ extension SSE {
   private static func fromGeneral(_ opcode: VectorOpcode) -> VectorInstruction? {
     let handler: Handler
     switch (opcode.opcode, opcode.prefix, opcode.isWide) {
-    case (0x2A, .xF3, false): handler = { fromGeneral($0, $1, csse_cvtsi2ss) }
-    case (0x2A, .xF3, true): handler = { fromGeneral($0, $1, csse_cvtsi2ss_wide) }
-    case (0x2A, .xF2, false): handler = { fromGeneral($0, $1, csse_cvtsi2sd) }
-    case (0x2A, .xF2, true): handler = { fromGeneral($0, $1, csse_cvtsi2sd_wide) }
+    case (0x2A, .xF3, false): handler = { SSE.fromGeneral($0, $1, csse_cvtsi2ss) }
+    case (0x2A, .xF3, true): handler = { SSE.fromGeneral($0, $1, csse_cvtsi2ss_wide) }
+    case (0x2A, .xF2, false): handler = { SSE.fromGeneral($0, $1, csse_cvtsi2sd) }
+    case (0x2A, .xF2, true): handler = { SSE.fromGeneral($0, $1, csse_cvtsi2sd_wide) }
     default: return nil
     }
     return VectorInstruction(handler: handler, rm: .general)
@@ -59,14 +59,14 @@ extension SSE {
   private static func toGeneral(_ opcode: VectorOpcode) -> VectorInstruction? {
     let handler: Handler
     switch (opcode.opcode, opcode.prefix, opcode.isWide) {
-    case (0x2C, .xF3, false): handler = { toGeneral($0, $1, .single, csse_cvttss2si) }
-    case (0x2C, .xF3, true): handler = { toGeneral($0, $1, .single, csse_cvttss2si_wide) }
-    case (0x2C, .xF2, false): handler = { toGeneral($0, $1, .double, csse_cvttsd2si) }
-    case (0x2C, .xF2, true): handler = { toGeneral($0, $1, .double, csse_cvttsd2si_wide) }
-    case (0x2D, .xF3, false): handler = { toGeneral($0, $1, .single, csse_cvtss2si) }
-    case (0x2D, .xF3, true): handler = { toGeneral($0, $1, .single, csse_cvtss2si_wide) }
-    case (0x2D, .xF2, false): handler = { toGeneral($0, $1, .double, csse_cvtsd2si) }
-    case (0x2D, .xF2, true): handler = { toGeneral($0, $1, .double, csse_cvtsd2si_wide) }
+    case (0x2C, .xF3, false): handler = { SSE.toGeneral($0, $1, .single, csse_cvttss2si) }
+    case (0x2C, .xF3, true): handler = { SSE.toGeneral($0, $1, .single, csse_cvttss2si_wide) }
+    case (0x2C, .xF2, false): handler = { SSE.toGeneral($0, $1, .double, csse_cvttsd2si) }
+    case (0x2C, .xF2, true): handler = { SSE.toGeneral($0, $1, .double, csse_cvttsd2si_wide) }
+    case (0x2D, .xF3, false): handler = { SSE.toGeneral($0, $1, .single, csse_cvtss2si) }
+    case (0x2D, .xF3, true): handler = { SSE.toGeneral($0, $1, .single, csse_cvtss2si_wide) }
+    case (0x2D, .xF2, false): handler = { SSE.toGeneral($0, $1, .double, csse_cvtsd2si) }
+    case (0x2D, .xF2, true): handler = { SSE.toGeneral($0, $1, .double, csse_cvtsd2si_wide) }
     default: return nil
     }
     return VectorInstruction(handler: handler, reg: .general)
@@ -94,18 +94,18 @@ extension SSE {
     case (0x2A, .none):
       VectorInstruction(
         handler: {
-          fromMMX($0, $1, alwaysMMX: true) { a, b in Vector(csse_cvtdq2ps(b, b).x, a.y) }
+          SSE.fromMMX($0, $1, alwaysMMX: true) { a, b in Vector(csse_cvtdq2ps(b, b).x, a.y) }
         }, rm: .mmx)
     case (0x2A, .x66):
-      VectorInstruction(handler: { fromMMX($0, $1, alwaysMMX: false, csse_cvtdq2pd) }, rm: .mmx)
+      VectorInstruction(handler: { SSE.fromMMX($0, $1, alwaysMMX: false, csse_cvtdq2pd) }, rm: .mmx)
     case (0x2C, .none):
-      VectorInstruction(handler: { toMMX($0, $1, .double, csse_cvttps2dq) }, reg: .mmx)
+      VectorInstruction(handler: { SSE.toMMX($0, $1, .double, csse_cvttps2dq) }, reg: .mmx)
     case (0x2C, .x66):
-      VectorInstruction(handler: { toMMX($0, $1, .packed, csse_cvttpd2dq) }, reg: .mmx)
+      VectorInstruction(handler: { SSE.toMMX($0, $1, .packed, csse_cvttpd2dq) }, reg: .mmx)
     case (0x2D, .none):
-      VectorInstruction(handler: { toMMX($0, $1, .double, csse_cvtps2dq) }, reg: .mmx)
+      VectorInstruction(handler: { SSE.toMMX($0, $1, .double, csse_cvtps2dq) }, reg: .mmx)
     case (0x2D, .x66):
-      VectorInstruction(handler: { toMMX($0, $1, .packed, csse_cvtpd2dq) }, reg: .mmx)
+      VectorInstruction(handler: { SSE.toMMX($0, $1, .packed, csse_cvtpd2dq) }, reg: .mmx)
     default: nil
     }
   }

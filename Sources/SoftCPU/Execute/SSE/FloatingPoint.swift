@@ -104,56 +104,56 @@ extension SSE {
 
   private static func packedSingles(_ opcode: UInt8) -> Handler? {
     switch opcode {
-    case 0x51: { float($0, $1, .packed, csse_sqrtps) }
-    case 0x52: { binary($0, $1, csse_rsqrtps) }
-    case 0x53: { binary($0, $1, csse_rcpps) }
-    case 0x58: { float($0, $1, .packed, tiny: .singles, csse_addps) }
-    case 0x59: { float($0, $1, .packed, tiny: .singles, csse_mulps) }
-    case 0x5C: { float($0, $1, .packed, tiny: .singles, csse_subps) }
-    case 0x5D: { float($0, $1, .packed, csse_minps) }
-    case 0x5E: { float($0, $1, .packed, tiny: .singles, csse_divps) }
-    case 0x5F: { float($0, $1, .packed, csse_maxps) }
+    case 0x51: { SSE.float($0, $1, .packed, csse_sqrtps) }
+    case 0x52: { SSE.binary($0, $1, csse_rsqrtps) }
+    case 0x53: { SSE.binary($0, $1, csse_rcpps) }
+    case 0x58: { SSE.float($0, $1, .packed, tiny: .singles, csse_addps) }
+    case 0x59: { SSE.float($0, $1, .packed, tiny: .singles, csse_mulps) }
+    case 0x5C: { SSE.float($0, $1, .packed, tiny: .singles, csse_subps) }
+    case 0x5D: { SSE.float($0, $1, .packed, csse_minps) }
+    case 0x5E: { SSE.float($0, $1, .packed, tiny: .singles, csse_divps) }
+    case 0x5F: { SSE.float($0, $1, .packed, csse_maxps) }
     default: nil
     }
   }
 
   private static func packedDoubles(_ opcode: UInt8) -> Handler? {
     switch opcode {
-    case 0x51: { float($0, $1, .packed, csse_sqrtpd) }
-    case 0x58: { float($0, $1, .packed, tiny: .doubles, csse_addpd) }
-    case 0x59: { float($0, $1, .packed, tiny: .doubles, csse_mulpd) }
-    case 0x5C: { float($0, $1, .packed, tiny: .doubles, csse_subpd) }
-    case 0x5D: { float($0, $1, .packed, csse_minpd) }
-    case 0x5E: { float($0, $1, .packed, tiny: .doubles, csse_divpd) }
-    case 0x5F: { float($0, $1, .packed, csse_maxpd) }
+    case 0x51: { SSE.float($0, $1, .packed, csse_sqrtpd) }
+    case 0x58: { SSE.float($0, $1, .packed, tiny: .doubles, csse_addpd) }
+    case 0x59: { SSE.float($0, $1, .packed, tiny: .doubles, csse_mulpd) }
+    case 0x5C: { SSE.float($0, $1, .packed, tiny: .doubles, csse_subpd) }
+    case 0x5D: { SSE.float($0, $1, .packed, csse_minpd) }
+    case 0x5E: { SSE.float($0, $1, .packed, tiny: .doubles, csse_divpd) }
+    case 0x5F: { SSE.float($0, $1, .packed, csse_maxpd) }
     default: nil
     }
   }
 
   private static func scalarSingle(_ opcode: UInt8) -> Handler? {
     switch opcode {
-    case 0x51: { float($0, $1, .single, csse_sqrtss) }
-    case 0x52: { estimate($0, $1, csse_rsqrtss) }
-    case 0x53: { estimate($0, $1, csse_rcpss) }
-    case 0x58: { float($0, $1, .single, tiny: .single, csse_addss) }
-    case 0x59: { float($0, $1, .single, tiny: .single, csse_mulss) }
-    case 0x5C: { float($0, $1, .single, tiny: .single, csse_subss) }
-    case 0x5D: { float($0, $1, .single, csse_minss) }
-    case 0x5E: { float($0, $1, .single, tiny: .single, csse_divss) }
-    case 0x5F: { float($0, $1, .single, csse_maxss) }
+    case 0x51: { SSE.float($0, $1, .single, csse_sqrtss) }
+    case 0x52: { SSE.estimate($0, $1, csse_rsqrtss) }
+    case 0x53: { SSE.estimate($0, $1, csse_rcpss) }
+    case 0x58: { SSE.float($0, $1, .single, tiny: .single, csse_addss) }
+    case 0x59: { SSE.float($0, $1, .single, tiny: .single, csse_mulss) }
+    case 0x5C: { SSE.float($0, $1, .single, tiny: .single, csse_subss) }
+    case 0x5D: { SSE.float($0, $1, .single, csse_minss) }
+    case 0x5E: { SSE.float($0, $1, .single, tiny: .single, csse_divss) }
+    case 0x5F: { SSE.float($0, $1, .single, csse_maxss) }
     default: nil
     }
   }
 
   private static func scalarDouble(_ opcode: UInt8) -> Handler? {
     switch opcode {
-    case 0x51: { float($0, $1, .double, csse_sqrtsd) }
-    case 0x58: { float($0, $1, .double, tiny: .double, csse_addsd) }
-    case 0x59: { float($0, $1, .double, tiny: .double, csse_mulsd) }
-    case 0x5C: { float($0, $1, .double, tiny: .double, csse_subsd) }
-    case 0x5D: { float($0, $1, .double, csse_minsd) }
-    case 0x5E: { float($0, $1, .double, tiny: .double, csse_divsd) }
-    case 0x5F: { float($0, $1, .double, csse_maxsd) }
+    case 0x51: { SSE.float($0, $1, .double, csse_sqrtsd) }
+    case 0x58: { SSE.float($0, $1, .double, tiny: .double, csse_addsd) }
+    case 0x59: { SSE.float($0, $1, .double, tiny: .double, csse_mulsd) }
+    case 0x5C: { SSE.float($0, $1, .double, tiny: .double, csse_subsd) }
+    case 0x5D: { SSE.float($0, $1, .double, csse_minsd) }
+    case 0x5E: { SSE.float($0, $1, .double, tiny: .double, csse_divsd) }
+    case 0x5F: { SSE.float($0, $1, .double, csse_maxsd) }
     default: nil
     }
   }
@@ -174,23 +174,35 @@ extension SSE {
   private static func horizontal(_ opcode: UInt8, _ prefix: MandatoryPrefix) -> Handler? {
     switch (opcode, prefix) {
     case (0x7C, .xF2):
-      { float($0, $1, .packed, tiny: .singles) { a, b in csse_addps(evenSingles(a, b), oddSingles(a, b)) } }
+      {
+        SSE.float($0, $1, .packed, tiny: .singles) { a, b in
+          csse_addps(SSE.evenSingles(a, b), SSE.oddSingles(a, b))
+        }
+      }
     case (0x7D, .xF2):
-      { float($0, $1, .packed, tiny: .singles) { a, b in csse_subps(evenSingles(a, b), oddSingles(a, b)) } }
+      {
+        SSE.float($0, $1, .packed, tiny: .singles) { a, b in
+          csse_subps(SSE.evenSingles(a, b), SSE.oddSingles(a, b))
+        }
+      }
     case (0x7C, .x66):
-      { float($0, $1, .packed, tiny: .doubles) { a, b in csse_addpd(Vector(a.x, b.x), Vector(a.y, b.y)) } }
+      {
+        SSE.float($0, $1, .packed, tiny: .doubles) { a, b in csse_addpd(Vector(a.x, b.x), Vector(a.y, b.y)) }
+      }
     case (0x7D, .x66):
-      { float($0, $1, .packed, tiny: .doubles) { a, b in csse_subpd(Vector(a.x, b.x), Vector(a.y, b.y)) } }
+      {
+        SSE.float($0, $1, .packed, tiny: .doubles) { a, b in csse_subpd(Vector(a.x, b.x), Vector(a.y, b.y)) }
+      }
     case (0xD0, .xF2):
       {
-        float($0, $1, .packed, tiny: .singles) { a, b in
+        SSE.float($0, $1, .packed, tiny: .singles) { a, b in
           let even: UInt64 = 0xFFFF_FFFF
           return csse_subps(a & even, b & even) & even | csse_addps(a & ~even, b & ~even) & ~even
         }
       }
     case (0xD0, .x66):
       {
-        float($0, $1, .packed, tiny: .doubles) { a, b in
+        SSE.float($0, $1, .packed, tiny: .doubles) { a, b in
           Vector(
             csse_subsd(Vector(a.x, 0), Vector(b.x, 0)).x, csse_addsd(Vector(a.y, 0), Vector(b.y, 0)).x)
         }
@@ -215,12 +227,12 @@ extension SSE {
   private static func roundOrDotProduct(_ opcode: UInt8) -> VectorInstruction? {
     let handler: Handler
     switch opcode {
-    case 0x08: handler = { floatImmediate($0, $1, .packed, csse_roundps) }
-    case 0x09: handler = { floatImmediate($0, $1, .packed, csse_roundpd) }
-    case 0x0A: handler = { floatImmediate($0, $1, .single, csse_roundss) }
-    case 0x0B: handler = { floatImmediate($0, $1, .double, csse_roundsd) }
-    case 0x40: handler = { floatImmediate($0, $1, .packed, tiny: .singles, dotProductOfSingles) }
-    case 0x41: handler = { floatImmediate($0, $1, .packed, tiny: .doubles, dotProductOfDoubles) }
+    case 0x08: handler = { SSE.floatImmediate($0, $1, .packed, csse_roundps) }
+    case 0x09: handler = { SSE.floatImmediate($0, $1, .packed, csse_roundpd) }
+    case 0x0A: handler = { SSE.floatImmediate($0, $1, .single, csse_roundss) }
+    case 0x0B: handler = { SSE.floatImmediate($0, $1, .double, csse_roundsd) }
+    case 0x40: handler = { SSE.floatImmediate($0, $1, .packed, tiny: .singles, SSE.dotProductOfSingles) }
+    case 0x41: handler = { SSE.floatImmediate($0, $1, .packed, tiny: .doubles, SSE.dotProductOfDoubles) }
     default: return nil
     }
     return VectorInstruction(handler: handler, hasImmediate: true)
@@ -232,7 +244,7 @@ extension SSE {
     _ body: (Vector, Vector, UInt8) -> Vector
   ) -> UnsafeRawPointer? {
     let immediate = UInt8(truncatingIfNeeded: raw.operation.pointee.immediate)
-    return float(state, raw, operand, tiny: tiny) { a, b in body(a, b, immediate) }
+    return SSE.float(state, raw, operand, tiny: tiny) { a, b in body(a, b, immediate) }
   }
 
   /// DPPS: the upper half of the immediate chooses the products, the lower half where their sum goes.

@@ -104,7 +104,7 @@ enum SSE {
     _ state: UnsafeMutableRawPointer, _ raw: UnsafeRawPointer, _ body: (A, A, UInt8) -> R
   ) -> UnsafeRawPointer? {
     let immediate = UInt8(truncatingIfNeeded: raw.operation.pointee.immediate)
-    return binary(state, raw) { (a: A, b: A) in body(a, b, immediate) }
+    return SSE.binary(state, raw) { (a: A, b: A) in body(a, b, immediate) }
   }
 
   /// reg := body(reg, rm), of which 8 bytes are fetched.

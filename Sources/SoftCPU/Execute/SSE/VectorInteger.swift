@@ -37,10 +37,10 @@ extension SSE {
     }
   }
 
-  private static let and: Handler = { binary($0, $1) { (a: Vector, b: Vector) in a & b } }
-  private static let andNot: Handler = { binary($0, $1) { (a: Vector, b: Vector) in ~a & b } }
-  private static let or: Handler = { binary($0, $1) { (a: Vector, b: Vector) in a | b } }
-  private static let exclusiveOr: Handler = { binary($0, $1) { (a: Vector, b: Vector) in a ^ b } }
+  private static let and: Handler = { SSE.binary($0, $1) { (a: Vector, b: Vector) in a & b } }
+  private static let andNot: Handler = { SSE.binary($0, $1) { (a: Vector, b: Vector) in ~a & b } }
+  private static let or: Handler = { SSE.binary($0, $1) { (a: Vector, b: Vector) in a | b } }
+  private static let exclusiveOr: Handler = { SSE.binary($0, $1) { (a: Vector, b: Vector) in a ^ b } }
 
   /// Sums, differences, products.
   private static func arithmetic(_ opcode: UInt8) -> Handler? {
@@ -49,26 +49,28 @@ extension SSE {
     case 0xDF: andNot
     case 0xEB: or
     case 0xEF: exclusiveOr
-    case 0xFC: { binary($0, $1) { (a: Bytes, b: Bytes) in a &+ b } }
-    case 0xFD: { binary($0, $1) { (a: Words, b: Words) in a &+ b } }
-    case 0xFE: { binary($0, $1) { (a: Doublewords, b: Doublewords) in a &+ b } }
-    case 0xD4: { binary($0, $1) { (a: Vector, b: Vector) in a &+ b } }
-    case 0xF8: { binary($0, $1) { (a: Bytes, b: Bytes) in a &- b } }
-    case 0xF9: { binary($0, $1) { (a: Words, b: Words) in a &- b } }
-    case 0xFA: { binary($0, $1) { (a: Doublewords, b: Doublewords) in a &- b } }
-    case 0xFB: { binary($0, $1) { (a: Vector, b: Vector) in a &- b } }
-    case 0xD5: { binary($0, $1) { (a: Words, b: Words) in a &* b } }
-    case 0xE4: { binary($0, $1) { (a: Words, b: Words) in PackedInteger.multiplyHigh(a, b) } }
-    case 0xE5: { binary($0, $1) { (a: SignedWords, b: SignedWords) in PackedInteger.multiplyHigh(a, b) } }
-    case 0xF4: { binary($0, $1) { (a: Vector, b: Vector) in (a & 0xFFFF_FFFF) &* (b & 0xFFFF_FFFF) } }
-    case 0xF5: { halves($0, $1, PackedInteger.multiplyAddWords) }
-    case 0xF6: { halves($0, $1, PackedInteger.sumOfDifferences) }
-    case 0xE0: { binary($0, $1) { (a: Bytes, b: Bytes) in (a | b) &- ((a ^ b) &>> 1) } }
-    case 0xE3: { binary($0, $1) { (a: Words, b: Words) in (a | b) &- ((a ^ b) &>> 1) } }
-    case 0xDA: { binary($0, $1) { (a: Bytes, b: Bytes) in a.replacing(with: b, where: b .< a) } }
-    case 0xDE: { binary($0, $1) { (a: Bytes, b: Bytes) in a.replacing(with: b, where: b .> a) } }
-    case 0xEA: { binary($0, $1) { (a: SignedWords, b: SignedWords) in a.replacing(with: b, where: b .< a) } }
-    case 0xEE: { binary($0, $1) { (a: SignedWords, b: SignedWords) in a.replacing(with: b, where: b .> a) } }
+    case 0xFC: { SSE.binary($0, $1) { (a: Bytes, b: Bytes) in a &+ b } }
+    case 0xFD: { SSE.binary($0, $1) { (a: Words, b: Words) in a &+ b } }
+    case 0xFE: { SSE.binary($0, $1) { (a: Doublewords, b: Doublewords) in a &+ b } }
+    case 0xD4: { SSE.binary($0, $1) { (a: Vector, b: Vector) in a &+ b } }
+    case 0xF8: { SSE.binary($0, $1) { (a: Bytes, b: Bytes) in a &- b } }
+    case 0xF9: { SSE.binary($0, $1) { (a: Words, b: Words) in a &- b } }
+    case 0xFA: { SSE.binary($0, $1) { (a: Doublewords, b: Doublewords) in a &- b } }
+    case 0xFB: { SSE.binary($0, $1) { (a: Vector, b: Vector) in a &- b } }
+    case 0xD5: { SSE.binary($0, $1) { (a: Words, b: Words) in a &* b } }
+    case 0xE4: { SSE.binary($0, $1) { (a: Words, b: Words) in PackedInteger.multiplyHigh(a, b) } }
+    case 0xE5: { SSE.binary($0, $1) { (a: SignedWords, b: SignedWords) in PackedInteger.multiplyHigh(a, b) } }
+    case 0xF4: { SSE.binary($0, $1) { (a: Vector, b: Vector) in (a & 0xFFFF_FFFF) &* (b & 0xFFFF_FFFF) } }
+    case 0xF5: { SSE.halves($0, $1, PackedInteger.multiplyAddWords) }
+    case 0xF6: { SSE.halves($0, $1, PackedInteger.sumOfDifferences) }
+    case 0xE0: { SSE.binary($0, $1) { (a: Bytes, b: Bytes) in (a | b) &- ((a ^ b) &>> 1) } }
+    case 0xE3: { SSE.binary($0, $1) { (a: Words, b: Words) in (a | b) &- ((a ^ b) &>> 1) } }
+    case 0xDA: { SSE.binary($0, $1) { (a: Bytes, b: Bytes) in a.replacing(with: b, where: b .< a) } }
+    case 0xDE: { SSE.binary($0, $1) { (a: Bytes, b: Bytes) in a.replacing(with: b, where: b .> a) } }
+    case 0xEA:
+      { SSE.binary($0, $1) { (a: SignedWords, b: SignedWords) in a.replacing(with: b, where: b .< a) } }
+    case 0xEE:
+      { SSE.binary($0, $1) { (a: SignedWords, b: SignedWords) in a.replacing(with: b, where: b .> a) } }
     default: nil
     }
   }
@@ -76,12 +78,12 @@ extension SSE {
   /// PCMPEQ and PCMPGT of bytes, words and doublewords: a mask's lanes are 0 or -1, as the instructions'.
   private static func comparison(_ opcode: UInt8) -> Handler? {
     switch opcode {
-    case 0x64: { binary($0, $1) { (a: SignedBytes, b: SignedBytes) in a .> b } }
-    case 0x65: { binary($0, $1) { (a: SignedWords, b: SignedWords) in a .> b } }
-    case 0x66: { binary($0, $1) { (a: SignedDoublewords, b: SignedDoublewords) in a .> b } }
-    case 0x74: { binary($0, $1) { (a: Bytes, b: Bytes) in a .== b } }
-    case 0x75: { binary($0, $1) { (a: Words, b: Words) in a .== b } }
-    case 0x76: { binary($0, $1) { (a: Doublewords, b: Doublewords) in a .== b } }
+    case 0x64: { SSE.binary($0, $1) { (a: SignedBytes, b: SignedBytes) in a .> b } }
+    case 0x65: { SSE.binary($0, $1) { (a: SignedWords, b: SignedWords) in a .> b } }
+    case 0x66: { SSE.binary($0, $1) { (a: SignedDoublewords, b: SignedDoublewords) in a .> b } }
+    case 0x74: { SSE.binary($0, $1) { (a: Bytes, b: Bytes) in a .== b } }
+    case 0x75: { SSE.binary($0, $1) { (a: Words, b: Words) in a .== b } }
+    case 0x76: { SSE.binary($0, $1) { (a: Doublewords, b: Doublewords) in a .== b } }
     default: nil
     }
   }
@@ -90,21 +92,21 @@ extension SSE {
   private static func saturating(_ opcode: UInt8) -> Handler? {
     switch opcode {
     case 0xD8:
-      { binary($0, $1) { (a: Bytes, b: Bytes) in (a &- b).replacing(with: 0, where: a .< b) } }
+      { SSE.binary($0, $1) { (a: Bytes, b: Bytes) in (a &- b).replacing(with: 0, where: a .< b) } }
     case 0xD9:
-      { binary($0, $1) { (a: Words, b: Words) in (a &- b).replacing(with: 0, where: a .< b) } }
+      { SSE.binary($0, $1) { (a: Words, b: Words) in (a &- b).replacing(with: 0, where: a .< b) } }
     case 0xDC:
-      { binary($0, $1) { (a: Bytes, b: Bytes) in (a &+ b).replacing(with: .max, where: a &+ b .< a) } }
+      { SSE.binary($0, $1) { (a: Bytes, b: Bytes) in (a &+ b).replacing(with: .max, where: a &+ b .< a) } }
     case 0xDD:
-      { binary($0, $1) { (a: Words, b: Words) in (a &+ b).replacing(with: .max, where: a &+ b .< a) } }
+      { SSE.binary($0, $1) { (a: Words, b: Words) in (a &+ b).replacing(with: .max, where: a &+ b .< a) } }
     case 0xE8:
-      { binary($0, $1) { (a: SignedBytes, b: SignedBytes) in PackedInteger.subtractSaturating(a, b) } }
+      { SSE.binary($0, $1) { (a: SignedBytes, b: SignedBytes) in PackedInteger.subtractSaturating(a, b) } }
     case 0xE9:
-      { binary($0, $1) { (a: SignedWords, b: SignedWords) in PackedInteger.subtractSaturating(a, b) } }
+      { SSE.binary($0, $1) { (a: SignedWords, b: SignedWords) in PackedInteger.subtractSaturating(a, b) } }
     case 0xEC:
-      { binary($0, $1) { (a: SignedBytes, b: SignedBytes) in PackedInteger.addSaturating(a, b) } }
+      { SSE.binary($0, $1) { (a: SignedBytes, b: SignedBytes) in PackedInteger.addSaturating(a, b) } }
     case 0xED:
-      { binary($0, $1) { (a: SignedWords, b: SignedWords) in PackedInteger.addSaturating(a, b) } }
+      { SSE.binary($0, $1) { (a: SignedWords, b: SignedWords) in PackedInteger.addSaturating(a, b) } }
     default: nil
     }
   }
@@ -112,14 +114,18 @@ extension SSE {
   /// Shifts by the low quadword of rm.
   private static func shift(_ opcode: UInt8) -> Handler? {
     switch opcode {
-    case 0xD1: { binary($0, $1) { (a: Vector, b: Vector) in shiftRight(a, b.x, as: Words.self) } }
-    case 0xD2: { binary($0, $1) { (a: Vector, b: Vector) in shiftRight(a, b.x, as: Doublewords.self) } }
-    case 0xD3: { binary($0, $1) { (a: Vector, b: Vector) in PackedInteger.shiftRight(a, b.x) } }
-    case 0xE1: { binary($0, $1) { (a: Vector, b: Vector) in shiftRight(a, b.x, as: SignedWords.self) } }
-    case 0xE2: { binary($0, $1) { (a: Vector, b: Vector) in shiftRight(a, b.x, as: SignedDoublewords.self) } }
-    case 0xF1: { binary($0, $1) { (a: Vector, b: Vector) in shiftLeft(a, b.x, as: Words.self) } }
-    case 0xF2: { binary($0, $1) { (a: Vector, b: Vector) in shiftLeft(a, b.x, as: Doublewords.self) } }
-    case 0xF3: { binary($0, $1) { (a: Vector, b: Vector) in PackedInteger.shiftLeft(a, b.x) } }
+    case 0xD1: { SSE.binary($0, $1) { (a: Vector, b: Vector) in SSE.shiftRight(a, b.x, as: Words.self) } }
+    case 0xD2:
+      { SSE.binary($0, $1) { (a: Vector, b: Vector) in SSE.shiftRight(a, b.x, as: Doublewords.self) } }
+    case 0xD3: { SSE.binary($0, $1) { (a: Vector, b: Vector) in PackedInteger.shiftRight(a, b.x) } }
+    case 0xE1:
+      { SSE.binary($0, $1) { (a: Vector, b: Vector) in SSE.shiftRight(a, b.x, as: SignedWords.self) } }
+    case 0xE2:
+      { SSE.binary($0, $1) { (a: Vector, b: Vector) in SSE.shiftRight(a, b.x, as: SignedDoublewords.self) } }
+    case 0xF1: { SSE.binary($0, $1) { (a: Vector, b: Vector) in SSE.shiftLeft(a, b.x, as: Words.self) } }
+    case 0xF2:
+      { SSE.binary($0, $1) { (a: Vector, b: Vector) in SSE.shiftLeft(a, b.x, as: Doublewords.self) } }
+    case 0xF3: { SSE.binary($0, $1) { (a: Vector, b: Vector) in PackedInteger.shiftLeft(a, b.x) } }
     default: nil
     }
   }
@@ -139,23 +145,24 @@ extension SSE {
   /// Groups 12, 13 and 14: shifts by an immediate.
   private static func immediateShift(_ opcode: VectorOpcode) -> Handler? {
     switch (opcode.opcode, opcode.modRM >> 3 & 7) {
-    case (0x71, 2): { shiftImmediate($0, $1) { (a: Words, count) in PackedInteger.shiftRight(a, count) } }
+    case (0x71, 2): { SSE.shiftImmediate($0, $1) { (a: Words, count) in PackedInteger.shiftRight(a, count) } }
     case (0x71, 4):
-      { shiftImmediate($0, $1) { (a: SignedWords, count) in PackedInteger.shiftRight(a, count) } }
-    case (0x71, 6): { shiftImmediate($0, $1) { (a: Words, count) in PackedInteger.shiftLeft(a, count) } }
+      { SSE.shiftImmediate($0, $1) { (a: SignedWords, count) in PackedInteger.shiftRight(a, count) } }
+    case (0x71, 6): { SSE.shiftImmediate($0, $1) { (a: Words, count) in PackedInteger.shiftLeft(a, count) } }
     case (0x72, 2):
-      { shiftImmediate($0, $1) { (a: Doublewords, count) in PackedInteger.shiftRight(a, count) } }
+      { SSE.shiftImmediate($0, $1) { (a: Doublewords, count) in PackedInteger.shiftRight(a, count) } }
     case (0x72, 4):
-      { shiftImmediate($0, $1) { (a: SignedDoublewords, count) in PackedInteger.shiftRight(a, count) } }
+      { SSE.shiftImmediate($0, $1) { (a: SignedDoublewords, count) in PackedInteger.shiftRight(a, count) } }
     case (0x72, 6):
-      { shiftImmediate($0, $1) { (a: Doublewords, count) in PackedInteger.shiftLeft(a, count) } }
-    case (0x73, 2): { shiftImmediate($0, $1) { (a: Vector, count) in PackedInteger.shiftRight(a, count) } }
-    case (0x73, 3): { shiftImmediate($0, $1) { (a: Vector, count) in bytesFrom(a, Vector(), count) } }
-    case (0x73, 6): { shiftImmediate($0, $1) { (a: Vector, count) in PackedInteger.shiftLeft(a, count) } }
+      { SSE.shiftImmediate($0, $1) { (a: Doublewords, count) in PackedInteger.shiftLeft(a, count) } }
+    case (0x73, 2):
+      { SSE.shiftImmediate($0, $1) { (a: Vector, count) in PackedInteger.shiftRight(a, count) } }
+    case (0x73, 3): { SSE.shiftImmediate($0, $1) { (a: Vector, count) in SSE.bytesFrom(a, Vector(), count) } }
+    case (0x73, 6): { SSE.shiftImmediate($0, $1) { (a: Vector, count) in PackedInteger.shiftLeft(a, count) } }
     case (0x73, 7):
       {
-        shiftImmediate($0, $1) { (a: Vector, count) in
-          count < 16 ? bytesFrom(Vector(), a, 16 - count) : Vector()
+        SSE.shiftImmediate($0, $1) { (a: Vector, count) in
+          count < 16 ? SSE.bytesFrom(Vector(), a, 16 - count) : Vector()
         }
       }
     default: nil
@@ -183,7 +190,7 @@ extension SSE {
   static func halves(
     _ state: UnsafeMutableRawPointer, _ raw: UnsafeRawPointer, _ body: (UInt64, UInt64) -> UInt64
   ) -> UnsafeRawPointer? {
-    binary(state, raw) { (a: Vector, b: Vector) in Vector(body(a.x, b.x), body(a.y, b.y)) }
+    SSE.binary(state, raw) { (a: Vector, b: Vector) in Vector(body(a.x, b.x), body(a.y, b.y)) }
   }
 
   /// An instruction that makes a low half of its first operand and a high half of its second.
@@ -191,7 +198,7 @@ extension SSE {
   static func pack(
     _ state: UnsafeMutableRawPointer, _ raw: UnsafeRawPointer, _ body: (UInt64) -> UInt32
   ) -> UnsafeRawPointer? {
-    binary(state, raw) { (a: Vector, b: Vector) in
+    SSE.binary(state, raw) { (a: Vector, b: Vector) in
       Vector(PackedInteger.join(body(a.x), body(a.y)), PackedInteger.join(body(b.x), body(b.y)))
     }
   }
@@ -199,34 +206,36 @@ extension SSE {
   /// 0F 38: SSSE3, and the arithmetic of SSE4.1 and SSE4.2.
   private static func supplemental(_ opcode: UInt8) -> Handler? {
     switch opcode {
-    case 0x00: { binary($0, $1) { (a: Bytes, b: Bytes) in PackedInteger.shuffle(a, b) } }
-    case 0x01: { pack($0, $1, PackedInteger.addPairsOfWords) }
-    case 0x02: { pack($0, $1, PackedInteger.addPairOfDoublewords) }
-    case 0x03: { pack($0, $1, PackedInteger.addPairsOfWordsSaturating) }
-    case 0x04: { halves($0, $1, PackedInteger.multiplyAddBytes) }
-    case 0x05: { pack($0, $1, PackedInteger.subtractPairsOfWords) }
-    case 0x06: { pack($0, $1, PackedInteger.subtractPairOfDoublewords) }
-    case 0x07: { pack($0, $1, PackedInteger.subtractPairsOfWordsSaturating) }
-    case 0x08: { binary($0, $1) { (a: SignedBytes, b: SignedBytes) in PackedInteger.sign(a, b) } }
-    case 0x09: { binary($0, $1) { (a: SignedWords, b: SignedWords) in PackedInteger.sign(a, b) } }
-    case 0x0A: { binary($0, $1) { (a: SignedDoublewords, b: SignedDoublewords) in PackedInteger.sign(a, b) } }
-    case 0x0B: { binary($0, $1) { (a: SignedWords, b: SignedWords) in PackedInteger.multiplyRound(a, b) } }
-    case 0x1C: { binary($0, $1) { (_: SignedBytes, b: SignedBytes) in PackedInteger.absolute(b) } }
-    case 0x1D: { binary($0, $1) { (_: SignedWords, b: SignedWords) in PackedInteger.absolute(b) } }
+    case 0x00: { SSE.binary($0, $1) { (a: Bytes, b: Bytes) in PackedInteger.shuffle(a, b) } }
+    case 0x01: { SSE.pack($0, $1, PackedInteger.addPairsOfWords) }
+    case 0x02: { SSE.pack($0, $1, PackedInteger.addPairOfDoublewords) }
+    case 0x03: { SSE.pack($0, $1, PackedInteger.addPairsOfWordsSaturating) }
+    case 0x04: { SSE.halves($0, $1, PackedInteger.multiplyAddBytes) }
+    case 0x05: { SSE.pack($0, $1, PackedInteger.subtractPairsOfWords) }
+    case 0x06: { SSE.pack($0, $1, PackedInteger.subtractPairOfDoublewords) }
+    case 0x07: { SSE.pack($0, $1, PackedInteger.subtractPairsOfWordsSaturating) }
+    case 0x08: { SSE.binary($0, $1) { (a: SignedBytes, b: SignedBytes) in PackedInteger.sign(a, b) } }
+    case 0x09: { SSE.binary($0, $1) { (a: SignedWords, b: SignedWords) in PackedInteger.sign(a, b) } }
+    case 0x0A:
+      { SSE.binary($0, $1) { (a: SignedDoublewords, b: SignedDoublewords) in PackedInteger.sign(a, b) } }
+    case 0x0B:
+      { SSE.binary($0, $1) { (a: SignedWords, b: SignedWords) in PackedInteger.multiplyRound(a, b) } }
+    case 0x1C: { SSE.binary($0, $1) { (_: SignedBytes, b: SignedBytes) in PackedInteger.absolute(b) } }
+    case 0x1D: { SSE.binary($0, $1) { (_: SignedWords, b: SignedWords) in PackedInteger.absolute(b) } }
     case 0x1E:
-      { binary($0, $1) { (_: SignedDoublewords, b: SignedDoublewords) in PackedInteger.absolute(b) } }
+      { SSE.binary($0, $1) { (_: SignedDoublewords, b: SignedDoublewords) in PackedInteger.absolute(b) } }
     case 0x28:
       {
-        halves($0, $1) { a, b in
+        SSE.halves($0, $1) { a, b in
           let a = Int64(Int32(truncatingIfNeeded: a))
           let b = Int64(Int32(truncatingIfNeeded: b))
           return UInt64(bitPattern: a &* b)
         }
       }
-    case 0x29: { binary($0, $1) { (a: Vector, b: Vector) in a .== b } }
-    case 0x37: { binary($0, $1) { (a: SignedQuadwords, b: SignedQuadwords) in a .> b } }
-    case 0x40: { binary($0, $1) { (a: Doublewords, b: Doublewords) in a &* b } }
-    case 0x41: { binary($0, $1) { (_: Words, b: Words) in smallestWord(b) } }
+    case 0x29: { SSE.binary($0, $1) { (a: Vector, b: Vector) in a .== b } }
+    case 0x37: { SSE.binary($0, $1) { (a: SignedQuadwords, b: SignedQuadwords) in a .> b } }
+    case 0x40: { SSE.binary($0, $1) { (a: Doublewords, b: Doublewords) in a &* b } }
+    case 0x41: { SSE.binary($0, $1) { (_: Words, b: Words) in SSE.smallestWord(b) } }
     default: nil
     }
   }
@@ -242,20 +251,28 @@ extension SSE {
   /// 0F 38: PMINSB … PMAXUD.
   private static func minimumMaximum(_ opcode: UInt8) -> Handler? {
     switch opcode {
-    case 0x38: { binary($0, $1) { (a: SignedBytes, b: SignedBytes) in a.replacing(with: b, where: b .< a) } }
+    case 0x38:
+      { SSE.binary($0, $1) { (a: SignedBytes, b: SignedBytes) in a.replacing(with: b, where: b .< a) } }
     case 0x39:
       {
-        binary($0, $1) { (a: SignedDoublewords, b: SignedDoublewords) in a.replacing(with: b, where: b .< a) }
+        SSE.binary($0, $1) { (a: SignedDoublewords, b: SignedDoublewords) in
+          a.replacing(with: b, where: b .< a)
+        }
       }
-    case 0x3A: { binary($0, $1) { (a: Words, b: Words) in a.replacing(with: b, where: b .< a) } }
-    case 0x3B: { binary($0, $1) { (a: Doublewords, b: Doublewords) in a.replacing(with: b, where: b .< a) } }
-    case 0x3C: { binary($0, $1) { (a: SignedBytes, b: SignedBytes) in a.replacing(with: b, where: b .> a) } }
+    case 0x3A: { SSE.binary($0, $1) { (a: Words, b: Words) in a.replacing(with: b, where: b .< a) } }
+    case 0x3B:
+      { SSE.binary($0, $1) { (a: Doublewords, b: Doublewords) in a.replacing(with: b, where: b .< a) } }
+    case 0x3C:
+      { SSE.binary($0, $1) { (a: SignedBytes, b: SignedBytes) in a.replacing(with: b, where: b .> a) } }
     case 0x3D:
       {
-        binary($0, $1) { (a: SignedDoublewords, b: SignedDoublewords) in a.replacing(with: b, where: b .> a) }
+        SSE.binary($0, $1) { (a: SignedDoublewords, b: SignedDoublewords) in
+          a.replacing(with: b, where: b .> a)
+        }
       }
-    case 0x3E: { binary($0, $1) { (a: Words, b: Words) in a.replacing(with: b, where: b .> a) } }
-    case 0x3F: { binary($0, $1) { (a: Doublewords, b: Doublewords) in a.replacing(with: b, where: b .> a) } }
+    case 0x3E: { SSE.binary($0, $1) { (a: Words, b: Words) in a.replacing(with: b, where: b .> a) } }
+    case 0x3F:
+      { SSE.binary($0, $1) { (a: Doublewords, b: Doublewords) in a.replacing(with: b, where: b .> a) } }
     default: nil
     }
   }

@@ -22,20 +22,20 @@ extension SSE {
     case (0x28, .none), (0x28, .x66), (0x6F, .x66): VectorInstruction(handler: alignedLoad)
     case (0x29, .none), (0x29, .x66), (0x7F, .x66): VectorInstruction(handler: alignedStore)
     case (0xF0, .xF2): opcode.isRegister ? nil : VectorInstruction(handler: unalignedLoad)
-    case (0x10, .xF3): VectorInstruction(handler: { scalarLoad($0, $1, UInt32.self) })
-    case (0x10, .xF2): VectorInstruction(handler: { scalarLoad($0, $1, UInt64.self) })
-    case (0x11, .xF3): VectorInstruction(handler: { scalarStore($0, $1, UInt32.self) })
-    case (0x11, .xF2): VectorInstruction(handler: { scalarStore($0, $1, UInt64.self) })
-    case (0x7E, .xF3): VectorInstruction(handler: { binary64($0, $1) { _, b in Vector(b, 0) } })
+    case (0x10, .xF3): VectorInstruction(handler: { SSE.scalarLoad($0, $1, UInt32.self) })
+    case (0x10, .xF2): VectorInstruction(handler: { SSE.scalarLoad($0, $1, UInt64.self) })
+    case (0x11, .xF3): VectorInstruction(handler: { SSE.scalarStore($0, $1, UInt32.self) })
+    case (0x11, .xF2): VectorInstruction(handler: { SSE.scalarStore($0, $1, UInt64.self) })
+    case (0x7E, .xF3): VectorInstruction(handler: { SSE.binary64($0, $1) { _, b in Vector(b, 0) } })
     case (0xD6, .x66):
       VectorInstruction(handler: { state, raw in
         let operation = raw.operation
         if operation.isRegister {
-          return checked(state, raw) { cpu in
+          return SSE.checked(state, raw) { cpu in
             cpu.setXMM(operation.pointee.rm, Vector(cpu.xmm(operation.pointee.reg), 0))
           }
         }
-        return store(state, raw) { $0.xmm(operation.pointee.reg, as: UInt64.self) }
+        return SSE.store(state, raw) { $0.xmm(operation.pointee.reg, as: UInt64.self) }
       })
     default: nil
     }
@@ -45,32 +45,32 @@ extension SSE {
   private static func halfMove(_ opcode: VectorOpcode) -> VectorInstruction? {
     switch (opcode.opcode, opcode.prefix) {
     case (0x12, .none) where opcode.isRegister:
-      VectorInstruction(handler: { binary($0, $1) { (a: Vector, b: Vector) in Vector(b.y, a.y) } })
+      VectorInstruction(handler: { SSE.binary($0, $1) { (a: Vector, b: Vector) in Vector(b.y, a.y) } })
     case (0x16, .none) where opcode.isRegister:
-      VectorInstruction(handler: { binary($0, $1) { (a: Vector, b: Vector) in Vector(a.x, b.x) } })
+      VectorInstruction(handler: { SSE.binary($0, $1) { (a: Vector, b: Vector) in Vector(a.x, b.x) } })
     case (0x12...0x13, .x66) where opcode.isRegister, (0x16...0x17, .x66) where opcode.isRegister,
       (0x13, .none) where opcode.isRegister, (0x17, .none) where opcode.isRegister:
       nil
     case (0x12, .none), (0x12, .x66):
-      VectorInstruction(handler: { binary64($0, $1) { a, b in Vector(b, a.y) } })
+      VectorInstruction(handler: { SSE.binary64($0, $1) { a, b in Vector(b, a.y) } })
     case (0x16, .none), (0x16, .x66):
-      VectorInstruction(handler: { binary64($0, $1) { a, b in Vector(a.x, b) } })
+      VectorInstruction(handler: { SSE.binary64($0, $1) { a, b in Vector(a.x, b) } })
     case (0x13, .none), (0x13, .x66):
       VectorInstruction(handler: { state, raw in
-        store(state, raw) { $0.xmm(raw.operation.pointee.reg, as: UInt64.self) }
+        SSE.store(state, raw) { $0.xmm(raw.operation.pointee.reg, as: UInt64.self) }
       })
     case (0x17, .none), (0x17, .x66):
       VectorInstruction(handler: { state, raw in
-        store(state, raw) { $0.xmm(raw.operation.pointee.reg + 8, as: UInt64.self) }
+        SSE.store(state, raw) { $0.xmm(raw.operation.pointee.reg + 8, as: UInt64.self) }
       })
-    case (0x12, .xF2): VectorInstruction(handler: { binary64($0, $1) { _, b in Vector(b, b) } })
+    case (0x12, .xF2): VectorInstruction(handler: { SSE.binary64($0, $1) { _, b in Vector(b, b) } })
     case (0x12, .xF3):
       VectorInstruction(handler: {
-        binary($0, $1) { (_: SIMD4<UInt32>, b: SIMD4<UInt32>) in SIMD4(b.x, b.x, b.z, b.z) }
+        SSE.binary($0, $1) { (_: SIMD4<UInt32>, b: SIMD4<UInt32>) in SIMD4(b.x, b.x, b.z, b.z) }
       })
     case (0x16, .xF3):
       VectorInstruction(handler: {
-        binary($0, $1) { (_: SIMD4<UInt32>, b: SIMD4<UInt32>) in SIMD4(b.y, b.y, b.w, b.w) }
+        SSE.binary($0, $1) { (_: SIMD4<UInt32>, b: SIMD4<UInt32>) in SIMD4(b.y, b.y, b.w, b.w) }
       })
     default: nil
     }
@@ -81,18 +81,19 @@ extension SSE {
     switch (opcode.opcode, opcode.prefix) {
     case (0x6E, .x66):
       VectorInstruction(
-        handler: opcode.isWide ? { loadGeneral($0, $1, UInt64.self) } : { loadGeneral($0, $1, UInt32.self) },
+        handler: opcode.isWide
+          ? { SSE.loadGeneral($0, $1, UInt64.self) } : { SSE.loadGeneral($0, $1, UInt32.self) },
         rm: .general)
     case (0x7E, .x66):
       VectorInstruction(
         handler: opcode.isWide
-          ? { storeGeneral($0, $1, UInt64.self) } : { storeGeneral($0, $1, UInt32.self) },
+          ? { SSE.storeGeneral($0, $1, UInt64.self) } : { SSE.storeGeneral($0, $1, UInt32.self) },
         rm: .general)
     case (0xD6, .xF3) where opcode.isRegister:
       VectorInstruction(
         handler: { state, raw in
           let operation = raw.operation
-          return checkedMMX(state, raw) { cpu in
+          return SSE.checkedMMX(state, raw) { cpu in
             cpu.setXMM(operation.pointee.reg, Vector(cpu.mmx(operation.pointee.rm), 0))
           }
         }, rm: .mmx)
@@ -100,19 +101,20 @@ extension SSE {
       VectorInstruction(
         handler: { state, raw in
           let operation = raw.operation
-          return checkedMMX(state, raw) { cpu in
+          return SSE.checkedMMX(state, raw) { cpu in
             cpu.setMMX(operation.pointee.reg, cpu.xmm(operation.pointee.rm))
           }
         }, reg: .mmx)
     case (0x50, .none) where opcode.isRegister:
       VectorInstruction(
-        handler: { mask($0, $1) { (a: SIMD4<Int32>) in PackedInteger.signMask(a) } }, reg: .general)
+        handler: { SSE.mask($0, $1) { (a: SIMD4<Int32>) in PackedInteger.signMask(a) } }, reg: .general)
     case (0x50, .x66) where opcode.isRegister:
       VectorInstruction(
-        handler: { mask($0, $1) { (a: SIMD2<Int64>) in PackedInteger.signMask(a) } }, reg: .general)
+        handler: { SSE.mask($0, $1) { (a: SIMD2<Int64>) in PackedInteger.signMask(a) } }, reg: .general)
     case (0xD7, .x66) where opcode.isRegister:
       VectorInstruction(
-        handler: { mask($0, $1) { (a: Vector) in byteMask(a.x) | byteMask(a.y) &<< 8 } }, reg: .general)
+        handler: { SSE.mask($0, $1) { (a: Vector) in SSE.byteMask(a.x) | SSE.byteMask(a.y) &<< 8 } },
+        reg: .general)
     default: nil
     }
   }
@@ -125,7 +127,8 @@ extension SSE {
       VectorInstruction(handler: alignedStore)
     case (0xC3, .none) where !opcode.isRegister:
       VectorInstruction(
-        handler: opcode.isWide ? { moveGeneral($0, $1, UInt64.self) } : { moveGeneral($0, $1, UInt32.self) },
+        handler: opcode.isWide
+          ? { SSE.moveGeneral($0, $1, UInt64.self) } : { SSE.moveGeneral($0, $1, UInt32.self) },
         reg: .general, rm: .general)
     case (0xF7, .x66) where opcode.isRegister: VectorInstruction(handler: maskedStore)
     default: nil
@@ -135,14 +138,14 @@ extension SSE {
   // MARK: Handlers
 
   private static let unalignedLoad: Handler = {
-    binary($0, $1, aligned: false) { (_: Vector, b: Vector) in b }
+    SSE.binary($0, $1, aligned: false) { (_: Vector, b: Vector) in b }
   }
 
-  private static let alignedLoad: Handler = { binary($0, $1) { (_: Vector, b: Vector) in b } }
+  private static let alignedLoad: Handler = { SSE.binary($0, $1) { (_: Vector, b: Vector) in b } }
 
-  private static let unalignedStore: Handler = { storeVector($0, $1, aligned: false) }
+  private static let unalignedStore: Handler = { SSE.storeVector($0, $1, aligned: false) }
 
-  private static let alignedStore: Handler = { storeVector($0, $1, aligned: true) }
+  private static let alignedStore: Handler = { SSE.storeVector($0, $1, aligned: true) }
 
   @inline(__always)
   private static func storeVector(
@@ -183,11 +186,11 @@ extension SSE {
   ) -> UnsafeRawPointer? {
     let operation = raw.operation
     if operation.isRegister {
-      return checked(state, raw) { cpu in
+      return SSE.checked(state, raw) { cpu in
         cpu.setXMM(operation.pointee.rm, cpu.xmm(operation.pointee.reg, as: T.self))
       }
     }
-    return store(state, raw) { $0.xmm(operation.pointee.reg, as: T.self) }
+    return SSE.store(state, raw) { $0.xmm(operation.pointee.reg, as: T.self) }
   }
 
   @inline(__always)
@@ -207,11 +210,11 @@ extension SSE {
   ) -> UnsafeRawPointer? {
     let operation = raw.operation
     if operation.isRegister {
-      return checked(state, raw) { cpu in
+      return SSE.checked(state, raw) { cpu in
         cpu.set(operation.pointee.rm, cpu.xmm(operation.pointee.reg, as: T.self))
       }
     }
-    return store(state, raw) { $0.xmm(operation.pointee.reg, as: T.self) }
+    return SSE.store(state, raw) { $0.xmm(operation.pointee.reg, as: T.self) }
   }
 
   /// MOVNTI, which needs no vector registers.
@@ -231,7 +234,7 @@ extension SSE {
     _ state: UnsafeMutableRawPointer, _ raw: UnsafeRawPointer, _ body: (A) -> UInt32
   ) -> UnsafeRawPointer? {
     let operation = raw.operation
-    return checked(state, raw) { cpu in
+    return SSE.checked(state, raw) { cpu in
       let value = unsafeBitCast(cpu.xmm(operation.pointee.rm, as: Vector.self), to: A.self)
       cpu.set(operation.pointee.reg, body(value))
     }
@@ -248,7 +251,7 @@ extension SSE {
     let (cpu, operation) = (state.processor, raw.operation)
     guard cpu.vectorsAreUsable else { return cpu.vectorsUnusable(operation) }
     let selected: Vector = cpu.xmm(operation.pointee.rm)
-    let mask = byteMask(selected.x) | byteMask(selected.y) &<< 8
+    let mask = SSE.byteMask(selected.x) | SSE.byteMask(selected.y) &<< 8
     guard mask != 0 else { return operation.next }
     let shift = UInt64(operation.pointee.addressShift)
     guard

@@ -29,16 +29,16 @@ extension SSE {
   /// PUNPCK…, UNPCKLPS …
   private static func unpack(_ opcode: UInt8, _ prefix: MandatoryPrefix) -> Handler? {
     switch (opcode, prefix) {
-    case (0x60, .x66): { binary($0, $1) { (a: Vector, b: Vector) in unpackBytes(a.x, b.x) } }
-    case (0x68, .x66): { binary($0, $1) { (a: Vector, b: Vector) in unpackBytes(a.y, b.y) } }
-    case (0x61, .x66): { binary($0, $1) { (a: Vector, b: Vector) in unpackWords(a.x, b.x) } }
-    case (0x69, .x66): { binary($0, $1) { (a: Vector, b: Vector) in unpackWords(a.y, b.y) } }
+    case (0x60, .x66): { SSE.binary($0, $1) { (a: Vector, b: Vector) in SSE.unpackBytes(a.x, b.x) } }
+    case (0x68, .x66): { SSE.binary($0, $1) { (a: Vector, b: Vector) in SSE.unpackBytes(a.y, b.y) } }
+    case (0x61, .x66): { SSE.binary($0, $1) { (a: Vector, b: Vector) in SSE.unpackWords(a.x, b.x) } }
+    case (0x69, .x66): { SSE.binary($0, $1) { (a: Vector, b: Vector) in SSE.unpackWords(a.y, b.y) } }
     case (0x62, .x66), (0x14, .none):
-      { binary($0, $1) { (a: Doublewords, b: Doublewords) in Doublewords(a.x, b.x, a.y, b.y) } }
+      { SSE.binary($0, $1) { (a: Doublewords, b: Doublewords) in Doublewords(a.x, b.x, a.y, b.y) } }
     case (0x6A, .x66), (0x15, .none):
-      { binary($0, $1) { (a: Doublewords, b: Doublewords) in Doublewords(a.z, b.z, a.w, b.w) } }
-    case (0x6C, .x66), (0x14, .x66): { binary($0, $1) { (a: Vector, b: Vector) in Vector(a.x, b.x) } }
-    case (0x6D, .x66), (0x15, .x66): { binary($0, $1) { (a: Vector, b: Vector) in Vector(a.y, b.y) } }
+      { SSE.binary($0, $1) { (a: Doublewords, b: Doublewords) in Doublewords(a.z, b.z, a.w, b.w) } }
+    case (0x6C, .x66), (0x14, .x66): { SSE.binary($0, $1) { (a: Vector, b: Vector) in Vector(a.x, b.x) } }
+    case (0x6D, .x66), (0x15, .x66): { SSE.binary($0, $1) { (a: Vector, b: Vector) in Vector(a.y, b.y) } }
     default: nil
     }
   }
@@ -61,9 +61,9 @@ extension SSE {
   /// PACKSSWB, PACKUSWB, PACKSSDW.
   private static func packing(_ opcode: UInt8) -> Handler? {
     switch opcode {
-    case 0x63: { pack($0, $1, PackedInteger.packSignedBytes) }
-    case 0x67: { pack($0, $1, PackedInteger.packUnsignedBytes) }
-    case 0x6B: { pack($0, $1, PackedInteger.packSignedWords) }
+    case 0x63: { SSE.pack($0, $1, PackedInteger.packSignedBytes) }
+    case 0x67: { SSE.pack($0, $1, PackedInteger.packUnsignedBytes) }
+    case 0x6B: { SSE.pack($0, $1, PackedInteger.packSignedWords) }
     default: nil
     }
   }
@@ -73,33 +73,35 @@ extension SSE {
     switch (opcode.opcode, opcode.prefix) {
     case (0x70, .x66):
       {
-        binaryImmediate($0, $1) { (_: Doublewords, b: Doublewords, order) in
+        SSE.binaryImmediate($0, $1) { (_: Doublewords, b: Doublewords, order) in
           Doublewords(
-            select(b, order), select(b, order &>> 2), select(b, order &>> 4), select(b, order &>> 6))
+            SSE.select(b, order), SSE.select(b, order &>> 2), SSE.select(b, order &>> 4),
+            SSE.select(b, order &>> 6))
         }
       }
     case (0x70, .xF3):
       {
-        binaryImmediate($0, $1) { (_: Vector, b: Vector, order) in
+        SSE.binaryImmediate($0, $1) { (_: Vector, b: Vector, order) in
           Vector(b.x, PackedInteger.shuffleWords(b.y, order))
         }
       }
     case (0x70, .xF2):
       {
-        binaryImmediate($0, $1) { (_: Vector, b: Vector, order) in
+        SSE.binaryImmediate($0, $1) { (_: Vector, b: Vector, order) in
           Vector(PackedInteger.shuffleWords(b.x, order), b.y)
         }
       }
     case (0xC6, .none):
       {
-        binaryImmediate($0, $1) { (a: Doublewords, b: Doublewords, order) in
+        SSE.binaryImmediate($0, $1) { (a: Doublewords, b: Doublewords, order) in
           Doublewords(
-            select(a, order), select(a, order &>> 2), select(b, order &>> 4), select(b, order &>> 6))
+            SSE.select(a, order), SSE.select(a, order &>> 2), SSE.select(b, order &>> 4),
+            SSE.select(b, order &>> 6))
         }
       }
     case (0xC6, .x66):
       {
-        binaryImmediate($0, $1) { (a: Vector, b: Vector, order) in
+        SSE.binaryImmediate($0, $1) { (a: Vector, b: Vector, order) in
           Vector(order & 1 == 0 ? a.x : a.y, order & 2 == 0 ? b.x : b.y)
         }
       }
@@ -114,12 +116,12 @@ extension SSE {
   private static func wordTransfer(_ opcode: VectorOpcode) -> VectorInstruction? {
     switch opcode.opcode {
     case 0xC4:
-      VectorInstruction(handler: { insert($0, $1, UInt16.self, 7) }, rm: .general, hasImmediate: true)
+      VectorInstruction(handler: { SSE.insert($0, $1, UInt16.self, 7) }, rm: .general, hasImmediate: true)
     case 0xC5 where opcode.isRegister:
       VectorInstruction(
         handler: { state, raw in
           let operation = raw.operation
-          return checked(state, raw) { cpu in
+          return SSE.checked(state, raw) { cpu in
             let lane = UInt8(truncatingIfNeeded: operation.pointee.immediate) & 7
             let word: UInt16 = cpu.xmm(operation.pointee.rm + lane * 2)
             cpu.set(operation.pointee.reg, UInt32(word))
@@ -133,13 +135,13 @@ extension SSE {
   private static func laneTransfer(_ opcode: VectorOpcode) -> VectorInstruction? {
     let handler: Handler
     switch (opcode.opcode, opcode.isWide) {
-    case (0x14, _): handler = { extract($0, $1, UInt8.self, 15) }
-    case (0x15, _): handler = { extract($0, $1, UInt16.self, 7) }
-    case (0x16, false), (0x17, _): handler = { extract($0, $1, UInt32.self, 3) }
-    case (0x16, true): handler = { extract($0, $1, UInt64.self, 1) }
-    case (0x20, _): handler = { insert($0, $1, UInt8.self, 15) }
-    case (0x22, false): handler = { insert($0, $1, UInt32.self, 3) }
-    case (0x22, true): handler = { insert($0, $1, UInt64.self, 1) }
+    case (0x14, _): handler = { SSE.extract($0, $1, UInt8.self, 15) }
+    case (0x15, _): handler = { SSE.extract($0, $1, UInt16.self, 7) }
+    case (0x16, false), (0x17, _): handler = { SSE.extract($0, $1, UInt32.self, 3) }
+    case (0x16, true): handler = { SSE.extract($0, $1, UInt64.self, 1) }
+    case (0x20, _): handler = { SSE.insert($0, $1, UInt8.self, 15) }
+    case (0x22, false): handler = { SSE.insert($0, $1, UInt32.self, 3) }
+    case (0x22, true): handler = { SSE.insert($0, $1, UInt64.self, 1) }
     case (0x21, _): return VectorInstruction(handler: insertSingle, hasImmediate: true)
     default: return nil
     }
@@ -166,8 +168,8 @@ extension SSE {
     let operation = raw.operation
     let lane = UInt8(truncatingIfNeeded: operation.pointee.immediate) & lanes
     let source = operation.pointee.reg &+ lane &* UInt8(T.byteCount)
-    guard operation.isRegister else { return store(state, raw) { $0.xmm(source, as: T.self) } }
-    return checked(state, raw) { cpu in
+    guard operation.isRegister else { return SSE.store(state, raw) { $0.xmm(source, as: T.self) } }
+    return SSE.checked(state, raw) { cpu in
       cpu.set(operation.pointee.rm, UInt64(truncatingIfNeeded: cpu.xmm(source, as: T.self)))
     }
   }
@@ -195,20 +197,24 @@ extension SSE {
   /// PMOVSX…, PMOVZX…, PACKUSDW.
   private static func extension38(_ opcode: UInt8) -> Handler? {
     switch opcode {
-    case 0x20: { widen($0, $1, UInt64.self) { (a: SIMD8<Int8>) in SignedWords(truncatingIfNeeded: a) } }
-    case 0x21: { widen($0, $1, UInt32.self) { (a: SIMD4<Int8>) in SignedDoublewords(truncatingIfNeeded: a) } }
-    case 0x22: { widen($0, $1, UInt16.self) { (a: SIMD2<Int8>) in SignedQuadwords(truncatingIfNeeded: a) } }
+    case 0x20: { SSE.widen($0, $1, UInt64.self) { (a: SIMD8<Int8>) in SignedWords(truncatingIfNeeded: a) } }
+    case 0x21:
+      { SSE.widen($0, $1, UInt32.self) { (a: SIMD4<Int8>) in SignedDoublewords(truncatingIfNeeded: a) } }
+    case 0x22:
+      { SSE.widen($0, $1, UInt16.self) { (a: SIMD2<Int8>) in SignedQuadwords(truncatingIfNeeded: a) } }
     case 0x23:
-      { widen($0, $1, UInt64.self) { (a: SIMD4<Int16>) in SignedDoublewords(truncatingIfNeeded: a) } }
-    case 0x24: { widen($0, $1, UInt32.self) { (a: SIMD2<Int16>) in SignedQuadwords(truncatingIfNeeded: a) } }
-    case 0x25: { widen($0, $1, UInt64.self) { (a: SIMD2<Int32>) in SignedQuadwords(truncatingIfNeeded: a) } }
-    case 0x30: { widen($0, $1, UInt64.self) { (a: SIMD8<UInt8>) in Words(truncatingIfNeeded: a) } }
-    case 0x31: { widen($0, $1, UInt32.self) { (a: SIMD4<UInt8>) in Doublewords(truncatingIfNeeded: a) } }
-    case 0x32: { widen($0, $1, UInt16.self) { (a: SIMD2<UInt8>) in Vector(truncatingIfNeeded: a) } }
-    case 0x33: { widen($0, $1, UInt64.self) { (a: SIMD4<UInt16>) in Doublewords(truncatingIfNeeded: a) } }
-    case 0x34: { widen($0, $1, UInt32.self) { (a: SIMD2<UInt16>) in Vector(truncatingIfNeeded: a) } }
-    case 0x35: { widen($0, $1, UInt64.self) { (a: SIMD2<UInt32>) in Vector(truncatingIfNeeded: a) } }
-    case 0x2B: { pack($0, $1, PackedInteger.packUnsignedWords) }
+      { SSE.widen($0, $1, UInt64.self) { (a: SIMD4<Int16>) in SignedDoublewords(truncatingIfNeeded: a) } }
+    case 0x24:
+      { SSE.widen($0, $1, UInt32.self) { (a: SIMD2<Int16>) in SignedQuadwords(truncatingIfNeeded: a) } }
+    case 0x25:
+      { SSE.widen($0, $1, UInt64.self) { (a: SIMD2<Int32>) in SignedQuadwords(truncatingIfNeeded: a) } }
+    case 0x30: { SSE.widen($0, $1, UInt64.self) { (a: SIMD8<UInt8>) in Words(truncatingIfNeeded: a) } }
+    case 0x31: { SSE.widen($0, $1, UInt32.self) { (a: SIMD4<UInt8>) in Doublewords(truncatingIfNeeded: a) } }
+    case 0x32: { SSE.widen($0, $1, UInt16.self) { (a: SIMD2<UInt8>) in Vector(truncatingIfNeeded: a) } }
+    case 0x33: { SSE.widen($0, $1, UInt64.self) { (a: SIMD4<UInt16>) in Doublewords(truncatingIfNeeded: a) } }
+    case 0x34: { SSE.widen($0, $1, UInt32.self) { (a: SIMD2<UInt16>) in Vector(truncatingIfNeeded: a) } }
+    case 0x35: { SSE.widen($0, $1, UInt64.self) { (a: SIMD2<UInt32>) in Vector(truncatingIfNeeded: a) } }
+    case 0x2B: { SSE.pack($0, $1, PackedInteger.packUnsignedWords) }
     default: nil
     }
   }
@@ -231,19 +237,19 @@ extension SSE {
     case 0x10:
       { state, raw in
         let mask = state.processor.xmm(0, as: SignedBytes.self)
-        return binary(state, raw) { (a: Bytes, b: Bytes) in a.replacing(with: b, where: mask .< 0) }
+        return SSE.binary(state, raw) { (a: Bytes, b: Bytes) in a.replacing(with: b, where: mask .< 0) }
       }
     case 0x14:
       { state, raw in
         let mask = state.processor.xmm(0, as: SignedDoublewords.self)
-        return binary(state, raw) { (a: Doublewords, b: Doublewords) in
+        return SSE.binary(state, raw) { (a: Doublewords, b: Doublewords) in
           a.replacing(with: b, where: mask .< 0)
         }
       }
     case 0x15:
       { state, raw in
         let mask = state.processor.xmm(0, as: SignedQuadwords.self)
-        return binary(state, raw) { (a: Vector, b: Vector) in a.replacing(with: b, where: mask .< 0) }
+        return SSE.binary(state, raw) { (a: Vector, b: Vector) in a.replacing(with: b, where: mask .< 0) }
       }
     default: nil
     }
@@ -253,12 +259,13 @@ extension SSE {
   private static func blendImmediate(_ opcode: UInt8) -> Handler? {
     switch opcode {
     case 0x0C:
-      { binaryImmediate($0, $1) { (a: Doublewords, b: Doublewords, choice) in blend(a, b, choice) } }
-    case 0x0D: { binaryImmediate($0, $1) { (a: Vector, b: Vector, choice) in blend(a, b, choice) } }
-    case 0x0E: { binaryImmediate($0, $1) { (a: Words, b: Words, choice) in blend(a, b, choice) } }
+      { SSE.binaryImmediate($0, $1) { (a: Doublewords, b: Doublewords, choice) in SSE.blend(a, b, choice) } }
+    case 0x0D: { SSE.binaryImmediate($0, $1) { (a: Vector, b: Vector, choice) in SSE.blend(a, b, choice) } }
+    case 0x0E: { SSE.binaryImmediate($0, $1) { (a: Words, b: Words, choice) in SSE.blend(a, b, choice) } }
     case 0x0F:
-      { binaryImmediate($0, $1) { (a: Vector, b: Vector, count) in bytesFrom(b, a, UInt64(count)) } }
-    case 0x42: { binaryImmediate($0, $1) { (a: Bytes, b: Bytes, blocks) in blockDifferences(a, b, blocks) } }
+      { SSE.binaryImmediate($0, $1) { (a: Vector, b: Vector, count) in SSE.bytesFrom(b, a, UInt64(count)) } }
+    case 0x42:
+      { SSE.binaryImmediate($0, $1) { (a: Bytes, b: Bytes, blocks) in SSE.blockDifferences(a, b, blocks) } }
     default: nil
     }
   }
