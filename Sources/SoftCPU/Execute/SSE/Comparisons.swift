@@ -92,4 +92,18 @@ extension SSE {
     cpu.arithmeticFlags = UInt64(flags)
     return operation.next
   }
+
+  /// PTEST: ZF says that no bit of rm is set in reg, CF that all are.
+  static func test(_ opcode: VectorOpcode) -> VectorInstruction? {
+    guard opcode.map == .map0F38, opcode.prefix == .x66, opcode.opcode == 0x17 else { return nil }
+    return VectorInstruction(handler: { state, raw in
+      let (cpu, operation) = (state.processor, raw.operation)
+      guard cpu.vectorsAreUsable else { return cpu.vectorsUnusable(operation) }
+      guard let source = cpu.vectorSource(operation) else { return cpu.faulted(operation) }
+      let value: Vector = cpu.xmm(operation.pointee.reg)
+      cpu.arithmeticFlags =
+        (source & value == Vector() ? Flag.zero : 0) | (source & ~value == Vector() ? Flag.carry : 0)
+      return operation.next
+    })
+  }
 }

@@ -5,5 +5,6 @@ extension Decoder {
   /// it is none.
   static func sseInstruction(_ opcode: VectorOpcode) -> VectorInstruction? {
     SSE.move(opcode) ?? SSE.integer(opcode) ?? SSE.shuffle(opcode) ?? SSE.floatingPoint(opcode)
+      ?? SSE.test(opcode) ?? SSE.compareStrings(opcode) ?? SSE.cryptography(opcode)
   }
 }
