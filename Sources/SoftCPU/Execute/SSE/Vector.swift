@@ -17,15 +17,27 @@ extension UnsafeMutablePointer<Processor> {
     return fault(operation, isInvalid ? .invalidOpcode : .deviceNotAvailable)
   }
 
-  /// An XMM register, or its low bytes, by its byte offset.
+  /// An XMM register, by its byte offset.
   @inline(__always)
-  func xmm<T>(_ offset: UInt8, as type: T.Type = T.self) -> T {
+  func xmm<V: SIMD>(_ offset: UInt8, as type: V.Type = V.self) -> V {
+    UnsafeRawPointer(pointee.xmmRegisters).loadUnaligned(fromByteOffset: Int(offset), as: V.self)
+  }
+
+  /// The low bytes of an XMM register, by its byte offset.
+  @inline(__always)
+  func xmm<T: Width>(_ offset: UInt8, as type: T.Type = T.self) -> T {
     UnsafeRawPointer(pointee.xmmRegisters).loadUnaligned(fromByteOffset: Int(offset), as: T.self)
   }
 
-  /// Sets an XMM register, or its low bytes, by its byte offset.
+  /// Sets an XMM register, by its byte offset.
   @inline(__always)
-  func setXMM<T>(_ offset: UInt8, _ value: T) {
+  func setXMM<V: SIMD>(_ offset: UInt8, _ value: V) {
+    pointee.xmmRegisters.storeBytes(of: value, toByteOffset: Int(offset), as: V.self)
+  }
+
+  /// Sets the low bytes of an XMM register, by its byte offset, and leaves the others.
+  @inline(__always)
+  func setXMM<T: Width>(_ offset: UInt8, _ value: T) {
     pointee.xmmRegisters.storeBytes(of: value, toByteOffset: Int(offset), as: T.self)
   }
 
