@@ -94,10 +94,10 @@ extension SSE {
     case (0x2A, .none):
       VectorInstruction(
         handler: {
-          SSE.fromMMX($0, $1, alwaysMMX: true) { a, b in Vector(csse_cvtdq2ps(b, b).x, a.y) }
+          SSE.fromMMX($0, $1) { a, b in Vector(csse_cvtdq2ps(b, b).x, a.y) }
         }, rm: .mmx)
     case (0x2A, .x66):
-      VectorInstruction(handler: { SSE.fromMMX($0, $1, alwaysMMX: false, csse_cvtdq2pd) }, rm: .mmx)
+      VectorInstruction(handler: { SSE.fromMMX($0, $1, csse_cvtdq2pd) }, rm: .mmx)
     case (0x2C, .none):
       VectorInstruction(handler: { SSE.toMMX($0, $1, .double, csse_cvttps2dq) }, reg: .mmx)
     case (0x2C, .x66):
@@ -110,17 +110,14 @@ extension SSE {
     }
   }
 
-  /// `alwaysMMX`: the x87 registers become MMX registers even if the operand is in memory, as for CVTPI2PS
-  /// but not for CVTPI2PD.
+  /// An operand in memory leaves the x87 registers alone, for CVTPI2PS too, whatever the manual says.
   @inline(__always)
   private static func fromMMX(
-    _ state: UnsafeMutableRawPointer, _ raw: UnsafeRawPointer, alwaysMMX: Bool,
-    _ body: (Vector, Vector) -> Vector
+    _ state: UnsafeMutableRawPointer, _ raw: UnsafeRawPointer, _ body: (Vector, Vector) -> Vector
   ) -> UnsafeRawPointer? {
     let (cpu, operation) = (state.processor, raw.operation)
     guard cpu.vectorsAreUsable else { return cpu.vectorsUnusable(operation) }
-    let usesMMX = alwaysMMX || operation.isRegister
-    guard !usesMMX || cpu.hasNoPendingX87Exception() else { return cpu.faulted(operation) }
+    guard !operation.isRegister || cpu.hasNoPendingX87Exception() else { return cpu.faulted(operation) }
     let source: UInt64
     if operation.isRegister {
       source = cpu.mmx(operation.pointee.rm)
@@ -132,7 +129,7 @@ extension SSE {
     }
     let old: Vector = cpu.xmm(operation.pointee.reg)
     guard let result = compute(cpu, { body(old, Vector(source, 0)) }) else { return cpu.faulted(operation) }
-    if usesMMX { cpu.useMMX() }
+    if operation.isRegister { cpu.useMMX() }
     cpu.setXMM(operation.pointee.reg, result)
     return operation.next
   }

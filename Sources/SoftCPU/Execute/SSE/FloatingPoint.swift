@@ -37,14 +37,14 @@ extension SSE {
     private func isSubnormal(_ double: UInt64) -> Bool { double & 0x7FF0 &<< 48 == 0 && double &<< 1 != 0 }
   }
 
-  /// The result of `body`, which executes instructions of the host; nil if one of the exceptions that the
+  /// The result of `body`, which is no floating point number; nil if one of the exceptions that the
   /// guest has not masked is recorded.
   @inline(__always)
-  static func compute<R>(_ cpu: CPU, isTiny: (R) -> Bool = { _ in false }, _ body: () -> R) -> R? {
+  static func compute<R>(_ cpu: CPU, _ body: () -> R) -> R? {
     if cpu.exceptionsAreMasked { return body() }
     cpu.beginUnmasked()
     let result = body()
-    return cpu.endUnmasked(isTiny: isTiny(result)) ? result : nil
+    return cpu.endUnmasked() ? result : nil
   }
 
   @inline(__always)
@@ -71,11 +71,23 @@ extension SSE {
     let (cpu, operation) = (state.processor, raw.operation)
     guard cpu.vectorsAreUsable else { return cpu.vectorsUnusable(operation) }
     guard let source = floatSource(cpu, operation, operand) else { return cpu.faulted(operation) }
+    guard cpu.exceptionsAreMasked else { return floatUnmasked(cpu, operation, source, tiny, body) }
+    let destination = operation.pointee.reg
+    cpu.setXMM(destination, body(cpu.xmm(destination), source))
+    return operation.next
+  }
+
+  /// The same where not all exceptions are masked; not inlined, to keep handlers short.
+  @inline(never)
+  private static func floatUnmasked(
+    _ cpu: CPU, _ operation: UnsafePointer<Operation>, _ source: Vector, _ tiny: Tiny,
+    _ body: (Vector, Vector) -> Vector
+  ) -> UnsafeRawPointer? {
     let destination = operation.pointee.reg
     let old: Vector = cpu.xmm(destination)
-    guard let result = compute(cpu, isTiny: tiny.isIn, { body(old, source) }) else {
-      return cpu.faulted(operation)
-    }
+    cpu.beginUnmasked()
+    let result = body(old, source)
+    guard cpu.endUnmasked(isTiny: tiny.isIn(result)) else { return cpu.faulted(operation) }
     cpu.setXMM(destination, result)
     return operation.next
   }

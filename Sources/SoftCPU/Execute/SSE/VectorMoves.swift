@@ -253,17 +253,17 @@ extension SSE {
     let selected: Vector = cpu.xmm(operation.pointee.rm)
     let mask = SSE.byteMask(selected.x) | SSE.byteMask(selected.y) &<< 8
     guard mask != 0 else { return operation.next }
+    let first = UInt64(truncatingIfNeeded: mask.trailingZeroBitCount)
+    let count = 32 - mask.leadingZeroBitCount - mask.trailingZeroBitCount
     let shift = UInt64(operation.pointee.addressShift)
     guard
       let linear = cpu.linear(
-        Int(operation.pointee.segment & 7), (cpu.rdi &<< shift) &>> shift, count: 16, .write)
+        Int(operation.pointee.segment & 7), ((cpu.rdi &<< shift) &>> shift) &+ first, count: count, .write),
+      cpu.probeWrite(linear, count)
     else { return cpu.faulted(operation) }
-    for byte in 0..<16 where mask &>> UInt32(byte) & 1 != 0 {
-      guard cpu.probeWrite(linear &+ UInt64(byte), 1) else { return cpu.faulted(operation) }
-    }
     for byte in 0..<UInt8(16) where mask &>> UInt32(byte) & 1 != 0 {
       let value: UInt8 = cpu.xmm(operation.pointee.reg + byte)
-      guard cpu.store(linear &+ UInt64(byte), value) else { return cpu.faulted(operation) }
+      guard cpu.store(linear &+ (UInt64(byte) &- first), value) else { return cpu.faulted(operation) }
     }
     return operation.next
   }
