@@ -117,10 +117,10 @@ extension SSE {
   ) -> UnsafeRawPointer? {
     let (cpu, operation) = (state.processor, raw.operation)
     guard cpu.vectorsAreUsable else { return cpu.vectorsUnusable(operation) }
-    guard !operation.isRegister || cpu.hasNoPendingX87Exception() else { return cpu.faulted(operation) }
+    guard !operation.isRegister || cpu.isX87Quiet else { return cpu.faulted(operation) }
     let source: UInt64
     if operation.isRegister {
-      source = cpu.mmx(operation.pointee.rm)
+      source = cpu.mm(operation.pointee.rm)
     } else {
       guard let linear = cpu.address(operation, count: 8, .read), let value: UInt64 = cpu.load(linear) else {
         return cpu.faulted(operation)
@@ -129,7 +129,7 @@ extension SSE {
     }
     let old: Vector = cpu.xmm(operation.pointee.reg)
     guard let result = compute(cpu, { body(old, Vector(source, 0)) }) else { return cpu.faulted(operation) }
-    if operation.isRegister { cpu.useMMX() }
+    if operation.isRegister { cpu.enterMMX() }
     cpu.setXMM(operation.pointee.reg, result)
     return operation.next
   }
@@ -141,11 +141,11 @@ extension SSE {
   ) -> UnsafeRawPointer? {
     let (cpu, operation) = (state.processor, raw.operation)
     guard cpu.vectorsAreUsable else { return cpu.vectorsUnusable(operation) }
-    guard cpu.hasNoPendingX87Exception(), let source = floatSource(cpu, operation, operand),
+    guard cpu.isX87Quiet, let source = floatSource(cpu, operation, operand),
       let result = compute(cpu, { body(source, source) })
     else { return cpu.faulted(operation) }
-    cpu.useMMX()
-    cpu.setMMX(operation.pointee.reg, result.x)
+    cpu.enterMMX()
+    cpu.setMM(operation.pointee.reg, result.x)
     return operation.next
   }
 }

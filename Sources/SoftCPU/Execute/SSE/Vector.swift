@@ -168,8 +168,8 @@ extension SSE {
   ) -> UnsafeRawPointer? {
     let (cpu, operation) = (state.processor, raw.operation)
     guard cpu.vectorsAreUsable else { return cpu.vectorsUnusable(operation) }
-    guard cpu.hasNoPendingX87Exception() else { return cpu.faulted(operation) }
-    cpu.useMMX()
+    guard cpu.isX87Quiet else { return cpu.faulted(operation) }
+    cpu.enterMMX()
     body(cpu)
     return operation.next
   }
@@ -194,33 +194,5 @@ extension UnsafeMutablePointer<Processor> {
     if operation.isRegister { return get(operation.pointee.rm) }
     guard let linear = address(operation, count: T.byteCount, .read) else { return nil }
     return load(linear)
-  }
-
-  /// An MMX register, by its byte offset.
-  @inline(__always)
-  func mmx(_ offset: UInt8) -> UInt64 {
-    pointee.x87Registers.load(fromByteOffset: Int(offset), as: UInt64.self)
-  }
-
-  /// Sets an MMX register, by its byte offset: the exponent of the x87 register becomes all ones (SDM volume
-  /// 1, section 9.5.2).
-  @inline(__always)
-  func setMMX(_ offset: UInt8, _ value: UInt64) {
-    pointee.x87Registers.storeBytes(of: value, toByteOffset: Int(offset), as: UInt64.self)
-    pointee.x87Registers.storeBytes(of: 0xFFFF, toByteOffset: Int(offset) + 8, as: UInt16.self)
-  }
-
-  /// Whether an instruction that uses MMX registers may go on: false if an x87 exception waits, which then
-  /// is recorded.
-  @inline(__always)
-  func hasNoPendingX87Exception() -> Bool {
-    pointee.fsw & 0x80 == 0 ? true : raise(.x87FloatingPoint)
-  }
-
-  /// The transition to MMX: TOP is 0 and no register is empty (SDM volume 1, section 9.5.1).
-  @inline(__always)
-  func useMMX() {
-    pointee.top = 0
-    pointee.x87Valid = 0xFF
   }
 }

@@ -94,7 +94,7 @@ extension SSE {
         handler: { state, raw in
           let operation = raw.operation
           return SSE.checkedMMX(state, raw) { cpu in
-            cpu.setXMM(operation.pointee.reg, Vector(cpu.mmx(operation.pointee.rm), 0))
+            cpu.setXMM(operation.pointee.reg, Vector(cpu.mm(operation.pointee.rm), 0))
           }
         }, rm: .mmx)
     case (0xD6, .xF2) where opcode.isRegister:
@@ -102,7 +102,7 @@ extension SSE {
         handler: { state, raw in
           let operation = raw.operation
           return SSE.checkedMMX(state, raw) { cpu in
-            cpu.setMMX(operation.pointee.reg, cpu.xmm(operation.pointee.rm))
+            cpu.setMM(operation.pointee.reg, cpu.xmm(operation.pointee.rm))
           }
         }, reg: .mmx)
     case (0x50, .none) where opcode.isRegister:
