@@ -161,13 +161,9 @@ public final class Machine: @unchecked Sendable {
 
   /// Acts on what was asked, in order. On the loop, with the lock held.
   private func handleRequests() {
-    let wasRunning = state == .running
-    while !requests.isEmpty, end == nil {
-      handle(requests[0])
-      requests.removeFirst()
-    }
+    while !requests.isEmpty, end == nil { handle(requests.removeFirst()) }
     // What was parked for a request that did not stop the machine goes on.
-    if end == nil, wasRunning, state == .running { for thread in cpuThreads { thread.leave() } }
+    if end == nil, state == .running { for thread in cpuThreads { thread.leave() } }
   }
 
   private func handle(_ request: Request) {
@@ -182,12 +178,17 @@ public final class Machine: @unchecked Sendable {
       pause(as: newState)
       log.message("martlet: the machine is paused: \(reason); 'kill -CONT \(getpid())' lets it go on")
     case .resume:
+      // Only a reset switches a machine on again.
+      if state == .shutdown { return log.message(Self.switchedOff) }
       resume()
     case .fail(let failure):
       pause(as: .internalError)
       stop(MachineEnd(status: 1, message: "the guest cannot go on: \(failure)"))
     case .shutdown(.guestPowerOff):
-      if configuration.pausesOnPowerOff { return pause(as: .shutdown) }
+      if configuration.pausesOnPowerOff {
+        pause(as: .shutdown)
+        return log.message(Self.switchedOff)
+      }
       stop(MachineEnd(status: 0))
     case .shutdown(.guestExit(let status)):
       stop(MachineEnd(status: status))
@@ -195,6 +196,8 @@ public final class Machine: @unchecked Sendable {
       stop(MachineEnd(status: 0))
     }
   }
+
+  private static let switchedOff = "martlet: the guest has switched off; 'kill' ends the process"
 
   private func reset() {
     parkCPUs()

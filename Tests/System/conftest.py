@@ -41,25 +41,29 @@ class Guest:
     """A running martlet, its debug console in a file and its VNC server on a Unix socket.
 
     With `serial`, its first serial port is `guest.serial`: what it sends is read, and kept in a file, all the time.
+    `vnc` may be another argument of `-vnc`, False for none, or None to leave the option out. `prefix` is a command
+    that ends in starting what follows it.
     """
 
-    def __init__(self, directory, *arguments, vnc=True, seabios_log=True, serial=False):
+    def __init__(self, directory, *arguments, vnc=True, seabios_log=True, serial=False, prefix=(),
+                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE):
         self.directory = directory
         self.console = directory / "console.txt"
         self.seabios = directory / "seabios.txt"
         self.vnc_path = directory / "vnc.sock"
         self.errors = directory / "stderr.txt"
-        command = [str(MARTLET), *map(str, arguments)]
+        command = [*prefix, str(MARTLET), *map(str, arguments)]
         command += ["-debugcon", f"file:{self.console}"]
         if seabios_log:
             command += ["-chardev", f"file,id=bios,path={self.seabios}"]
             command += ["-device", "isa-debugcon,iobase=0x402,chardev=bios"]
-        command += ["-vnc", f"unix:{self.vnc_path}" if vnc else "none"]
+        if vnc is not None:
+            command += ["-vnc", vnc if isinstance(vnc, str) else f"unix:{self.vnc_path}" if vnc else "none"]
         if serial:
             command += ["-serial", "stdio"]
-        stdin = subprocess.PIPE if serial else subprocess.DEVNULL
+            stdin = subprocess.PIPE
         with open(self.errors, "wb") as errors:
-            self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors)
+            self.process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=errors)
         self.serial = Serial(self, directory / "serial.txt") if serial else None
 
     def text(self, path=None):

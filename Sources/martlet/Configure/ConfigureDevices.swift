@@ -31,7 +31,7 @@ extension ConfigurationBuilder {
       configuration.serials.append(text == "none" ? nil : try port(text, option: "-serial"))
     }
     if given.serial.isEmpty && !options.machine.noDefaults {
-      configuration.serials = [options.display.noGraphic ? "stdio" : "null"]
+      configuration.serials = [options.display.noGraphic ? "mon:stdio" : "null"]
     }
     if let text = given.parallel.first, text != "none" {
       configuration.parallel = try port(text, option: "-parallel")
