@@ -48,6 +48,7 @@ MODE_X equ 0x00F0
 
 ; mode, 64 KiB banks to fill, what draws it
 modes:
+  dw 0x0001, 0, draw_text
   dw 0x0003, 0, draw_text
   dw 0x0004, 0, draw_cga
   dw 0x0006, 0, draw_cga
