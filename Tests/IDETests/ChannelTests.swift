@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import Bus
+import PCI
 import TestSupport
 import Testing
 
@@ -30,6 +31,18 @@ import Testing
     bench.board.outb(0x376, 4)
     bench.board.outb(0x376, 0)
     #expect(bench.status(1) & 0x80 == 0)
+  }
+
+  @Test func aChannelThatIsNotDecodedDoesNotAnswer() throws {
+    let bench = try IDEBench([[.disk], [.disk]])
+    bench.board.writeConfiguration(PCIAddress(1, 1), 0x40, 0x8000_0307)
+    #expect(bench.status() == 0xFF && bench.alternateStatus() == 0xFF)
+    #expect(!keepsValues(bench, unit: 0) && keepsValues(bench, unit: 0, channel: 1))
+    // It is told nothing: neither commands nor resets.
+    bench.command(0xEC)
+    bench.board.outb(0x3F6, 4)
+    bench.board.writeConfiguration(PCIAddress(1, 1), 0x40, 0x8000_8307)
+    #expect(bench.status() == 0x50 && !bench.isInterrupting())
   }
 
   @Test func aSlaveAloneIsFound() throws {

@@ -55,9 +55,16 @@ public final class PIIX3IDEController: PCIFunction, RegisterFile, Device {
     }
   }
 
+  /// Whether the channel answers at its legacy ports: IDE Decode Enable, bit 15 of its timing register. The bus
+  /// master's ports answer anyway.
+  private func isDecoded(_ channel: Int) -> Bool {
+    self[IDEConfiguration.timing + channel * 2 + 1, as: UInt8.self] & 0x80 != 0
+  }
+
   public func read(_ window: Window, offset: Int, width: AccessWidth) -> UInt64 {
     switch window {
     case .command(let index):
+      guard isDecoded(index) else { return width.allOnes }
       let channel = channels[index]
       if offset == CommandBlock.data || width == .byte { return channel.readCommandBlock(offset, width) }
       // Only the data register is wide.
@@ -66,7 +73,8 @@ public final class PIIX3IDEController: PCIFunction, RegisterFile, Device {
         value |= (channel.readCommandBlock(offset + byte, .byte) & 0xFF) << UInt64(byte * 8)
       }
       return value
-    case .control(let index): return channels[index].readAlternateStatus()
+    case .control(let index):
+      return isDecoded(index) ? channels[index].readAlternateStatus() : width.allOnes
     case .busMaster: return UInt64(channels[offset >> 3 & 1].readBusMaster(offset & 7))
     }
   }
@@ -74,6 +82,7 @@ public final class PIIX3IDEController: PCIFunction, RegisterFile, Device {
   public func write(_ window: Window, offset: Int, value: UInt64, width: AccessWidth) {
     switch window {
     case .command(let index):
+      guard isDecoded(index) else { return }
       let channel = channels[index]
       if offset == CommandBlock.data || width == .byte {
         return channel.writeCommandBlock(offset, value, width)
@@ -81,7 +90,8 @@ public final class PIIX3IDEController: PCIFunction, RegisterFile, Device {
       for byte in 0..<width.count {
         channel.writeCommandBlock(offset + byte, value >> UInt64(byte * 8) & 0xFF, .byte)
       }
-    case .control(let index): channels[index].writeControl(UInt8(truncatingIfNeeded: value))
+    case .control(let index):
+      if isDecoded(index) { channels[index].writeControl(UInt8(truncatingIfNeeded: value)) }
     case .busMaster: channels[offset >> 3 & 1].writeBusMaster(offset & 7, UInt8(truncatingIfNeeded: value))
     }
   }

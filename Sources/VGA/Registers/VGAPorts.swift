@@ -79,8 +79,8 @@ extension VGADevice {
     registers.colorVersion &+= 1
     let index = Int(registers.attributeIndex & 0x1F)
     switch index {
-    // The palette is out of the CPU's reach while the display uses it.
-    case 0..<16: if registers.attributeIndex & 0x20 == 0 { registers.attribute[index] = value & 0x3F }
+    // Also while the display uses it: later cards take these writes, and programs count on it.
+    case 0..<16: registers.attribute[index] = value & 0x3F
     case Attribute.mode: registers.attribute[index] = value & ~0x10
     case Attribute.overscan: registers.attribute[index] = value
     case Attribute.planeEnable: registers.attribute[index] = value & 0x3F
