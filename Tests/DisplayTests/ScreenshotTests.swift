@@ -57,6 +57,20 @@ import Testing
     #expect(throws: PNGError.self) { try Screenshot(png: huge) }
   }
 
+  @Test func aFileThatUnpacksToGigabytesIsRefused() throws {
+    var file = try Screenshot(of: surface(width: 64, height: 64) { _, _ in 0 }).png()
+    // 16384 by 16384 pixels, in a header with the right checksum (PNG, section 5.5).
+    file.replaceSubrange(16..<24, with: [0, 0, 0x40, 0, 0, 0, 0x40, 0])
+    var checksum = UInt32.max
+    for byte in file[12..<29] {
+      checksum ^= UInt32(byte)
+      for _ in 0..<8 { checksum = checksum >> 1 ^ (checksum & 1 != 0 ? 0xEDB8_8320 : 0) }
+    }
+    let bigEndian = (~checksum).bigEndian
+    file.replaceSubrange(29..<33, with: withUnsafeBytes(of: bigEndian) { Array($0) })
+    #expect(throws: PNGError.badSize(width: 16384, height: 16384)) { try Screenshot(png: file) }
+  }
+
   @Test func differencesAreFound() {
     let one = Screenshot(of: surface(width: 10, height: 10) { _, _ in 5 })
     let two = Screenshot(of: surface(width: 10, height: 10) { x, y in x == 3 && y == 7 ? 6 : 5 })

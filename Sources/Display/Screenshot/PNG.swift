@@ -37,13 +37,12 @@ enum PNG {
     if let (indices, colors) = indexed(pixels) {
       image.format = Format.rgbColorMap
       image.colormap_entries = png_uint_32(colors.count)
-      return try write(&image, indices, colorMap: colors.flatMap(components))
+      return try write(&image, indices, colorMap: rgb(colors))
     }
     image.format = Format.rgb
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(pixels.count * 3)
-    for pixel in pixels { bytes.append(contentsOf: components(pixel)) }
-    return try write(&image, bytes, colorMap: [])
+    // Trying all of PNG's filters on each row costs several times what it saves.
+    image.flags = png_uint_32(PNG_IMAGE_FLAG_FAST)
+    return try write(&image, rgb(pixels), colorMap: [])
   }
 
   /// The picture in a PNG file.
@@ -59,6 +58,7 @@ enum PNG {
       let (width, height) = (Int(image.width), Int(image.height))
       do throws(PNGError) {
         try check(width: width, height: height)
+        guard width * height <= maximumReadPixelCount else { throw .badSize(width: width, height: height) }
       } catch {
         return .failure(error)
       }
@@ -67,11 +67,15 @@ enum PNG {
       guard png_image_finish_read(&image, nil, &rgb, png_int_32(width * 3), nil) != 0 else {
         return .failure(error(in: image))
       }
-      var pixels: [UInt32] = []
-      pixels.reserveCapacity(width * height)
-      for index in stride(from: 0, to: rgb.count, by: 3) {
-        let (red, green, blue) = (UInt32(rgb[index]), UInt32(rgb[index + 1]), UInt32(rgb[index + 2]))
-        pixels.append(red << 16 | green << 8 | blue)
+      let pixels = [UInt32](unsafeUninitializedCapacity: width * height) { pixels, count in
+        rgb.withUnsafeBufferPointer { rgb in
+          for index in 0..<(width * height) {
+            let color = index * 3
+            pixels[index] =
+              UInt32(rgb[color]) << 16 | UInt32(rgb[color + 1]) << 8 | UInt32(rgb[color + 2])
+          }
+        }
+        count = width * height
       }
       return .success((width, height, pixels))
     }
@@ -85,6 +89,9 @@ enum PNG {
     static let rgbColorMap: png_uint_32 = 0x02 | 0x08
   }
 
+  /// What a file may unpack to: more than twice the largest mode there is, and well below what would exhaust memory.
+  static let maximumReadPixelCount = 1 << 26
+
   private static func check(width: Int, height: Int) throws(PNGError) {
     let range = 1...DisplaySurface.maximumExtent
     guard range.contains(width), range.contains(height) else {
@@ -92,40 +99,34 @@ enum PNG {
     }
   }
 
-  private static func components(_ pixel: UInt32) -> [UInt8] {
-    [
-      UInt8(truncatingIfNeeded: pixel >> 16), UInt8(truncatingIfNeeded: pixel >> 8),
-      UInt8(truncatingIfNeeded: pixel),
-    ]
+  /// Three bytes for each pixel.
+  private static func rgb(_ pixels: some RandomAccessCollection<UInt32>) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: pixels.count * 3) { bytes, count in
+      for pixel in pixels {
+        bytes[count] = UInt8(truncatingIfNeeded: pixel >> 16)
+        bytes[count + 1] = UInt8(truncatingIfNeeded: pixel >> 8)
+        bytes[count + 2] = UInt8(truncatingIfNeeded: pixel)
+        count += 3
+      }
+    }
   }
 
   /// The pixels as indices into a palette; nil if there are more than 256 colours.
   private static func indexed(_ pixels: UnsafeBufferPointer<UInt32>) -> (indices: [UInt8], colors: [UInt32])?
   {
-    var colors: [UInt32] = []
-    var numbers: [UInt32: UInt8] = [:]
-    var indices: [UInt8] = []
-    indices.reserveCapacity(pixels.count)
-    var last: (color: UInt32, number: UInt8)?
-    for pixel in pixels {
-      let color = pixel & 0xFF_FFFF
-      if let last, last.color == color {
-        indices.append(last.number)
-        continue
+    var palette = PaletteBuilder()
+    var isIndexed = true
+    let indices = [UInt8](unsafeUninitializedCapacity: pixels.count) { indices, count in
+      for pixel in pixels {
+        guard let index = palette.index(of: pixel & 0xFF_FFFF) else {
+          isIndexed = false
+          break
+        }
+        indices[count] = index
+        count += 1
       }
-      let number: UInt8
-      if let known = numbers[color] {
-        number = known
-      } else {
-        guard colors.count < 256 else { return nil }
-        number = UInt8(colors.count)
-        numbers[color] = number
-        colors.append(color)
-      }
-      last = (color, number)
-      indices.append(number)
     }
-    return (indices, colors)
+    return isIndexed ? (indices, palette.colors) : nil
   }
 
   private static func write(_ image: inout png_image, _ bytes: [UInt8], colorMap: [UInt8]) throws(PNGError)
