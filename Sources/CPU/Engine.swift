@@ -32,6 +32,24 @@ public protocol Engine: AnyObject {
   func drainCoalescedWrites()
   /// A message-signalled interrupt: `data` written to `address` (0xFEExxxxx).
   func sendMessage(address: UInt64, data: UInt32)
+  /// What the guest's first processor is, for the firmware's tables.
+  var processor: ProcessorIdentity { get }
+}
+
+extension Engine {
+  public var processor: ProcessorIdentity { ProcessorIdentity() }
+}
+
+/// A processor as CPUID tells it.
+public struct ProcessorIdentity: Equatable, Sendable {
+  /// Family, model and stepping: leaf 1 EAX.
+  public var signature: UInt32 = 0
+  /// The features in leaf 1 EDX.
+  public var features: UInt32 = 0
+  /// The brand string of leaves 0x80000002 … 4; empty if there is none.
+  public var brand = ""
+  /// An unknown processor.
+  public init() {}
 }
 
 /// One virtual CPU. It runs on one host thread; ``kick()`` may be called from any, the rest on that thread or

@@ -39,6 +39,7 @@ final class Board {
   private let characterPorts: CharacterPorts
   private var screenSource: ScreenSource?
   private var vga: VGADevice?
+  private var realTimeClock: RealTimeClock?
   private var vnc: VNCServer?
   /// COM1 … COM4.
   static let serialPorts: [(base: UInt16, irq: Int)] = [(0x3F8, 4), (0x2F8, 3), (0x3E8, 4), (0x2E8, 3)]
@@ -106,7 +107,8 @@ final class Board {
     let wallClock: any WallClock = try makeWallClock(configuration.rtc, clock: clock)
     let layout = GuestMemoryLayout(byteCount: configuration.memoryByteCount)
     var contents = CMOSContents(
-      memory: layout, cpuCount: configuration.topology.count, bootOrder: configuration.boot.cmosCodes)
+      memory: layout, cpuCount: configuration.topology.count,
+      bootOrder: configuration.boot.cmosCodes(isFirstBoot: true))
     for (drive, settings) in zip(drives, configuration.drives) where drive.kind == .disk {
       guard let index = settings.position?.index, let medium = drive.medium else { continue }
       let geometry = DiskGeometry(sectorCount: medium.byteCount / 512)
@@ -115,6 +117,7 @@ final class Board {
     }
     let rtc = RealTimeClock(clock: clock, wallClock: wallClock, interrupt: isa(8), contents: contents)
     add(rtc).map(in: ports)
+    realTimeClock = rtc
 
     // COM1 … COM4, LPT1.
     for (index, (text, place)) in zip(configuration.serials, Self.serialPorts).enumerated() {
@@ -197,6 +200,9 @@ final class Board {
     isFirstBoot = resetCount == 0
     resetCount += 1
     input.releaseAllKeys()
+    if resetCount == 2, configuration.boot.once != nil {
+      realTimeClock?.store(CMOSContents(bootOrder: configuration.boot.cmosCodes(isFirstBoot: false)))
+    }
     for device in devices { device.reset() }
   }
 

@@ -43,6 +43,14 @@ extension Board {
     }
     try device.add(items)
 
+    for file in configuration.firmware.files {
+      switch file.contents {
+      case .file(let path):
+        try device.addFile(file.name, try FirmwareFiles.read(path, limit: Self.firmwareFileLimit))
+      case .text(let text): try device.addFile(file.name, Array(text.utf8))
+      }
+    }
+
     var platform = PlatformDescription(
       apicIDs: apicIDs, ramBelow4G: layout.below4GiB, ramAbove4G: layout.above4GiB)
     platform.hasVGA = configuration.vga != nil
@@ -59,9 +67,16 @@ extension Board {
       ramBelow4G: layout.below4GiB, ramAbove4G: layout.above4GiB, socketCount: topology.sockets,
       coresPerSocket: topology.cores, threadsPerCore: topology.threads)
     system.uuid = uuid
+    let processor = engine.processor
+    system.processorID = UInt64(processor.signature) | UInt64(processor.features) << 32
+    system.processorVersion = processor.brand
+    system.version = MachineConfiguration.version
     system.name = configuration.name ?? ""
     try device.addSMBIOS(system)
   }
+
+  /// The largest file given with `-fw_cfg`, in bytes.
+  private static let firmwareFileLimit = 1 << 30
 
   /// What is on the ISA bus and no operating system finds by itself.
   private var isaDevices: [ISADevice] {
@@ -89,9 +104,10 @@ extension Board {
 }
 
 extension BootConfiguration {
-  /// The order in the codes CMOS memory has for it.
-  var cmosCodes: [UInt8] {
+  /// The order of the first boot, or of those after it, in the codes CMOS memory has for it.
+  func cmosCodes(isFirstBoot: Bool) -> [UInt8] {
     let codes: [Character: UInt8] = ["a": 1, "b": 1, "c": 2, "d": 3, "n": 4]
-    return (once ?? order).compactMap { codes[$0] }.prefix(3).map { $0 }
+    let order = isFirstBoot ? once ?? self.order : self.order
+    return order.compactMap { codes[$0] }.prefix(3).map { $0 }
   }
 }

@@ -10,8 +10,6 @@ import OptionSyntax
 /// usage.
 @main
 enum Main {
-  static let version = "0.1.0"
-
   static func main() {
     StandardDescriptors.ensureOpen()
     // Host threads are made with these blocked; the event loop takes them one by one.
@@ -57,7 +55,7 @@ enum Main {
       let name = argument.hasPrefix("--") ? String(argument.dropFirst()) : argument
       switch (name, next) {
       case ("-help", _), ("-h", _), ("-?", _): return try Help.message(topic: next)
-      case ("-version", _): return "Martlet \(version)\n"
+      case ("-version", _): return "Martlet \(MachineConfiguration.version)\n"
       case ("-device", "help"), ("-device", "?"): return DeviceCatalog.help
       case ("-M", "help"), ("-machine", "help"): return "pc  i440FX and PIIX3 (default)\n"
       case ("-accel", "help"): return "kvm\nsoft\nauto\n"

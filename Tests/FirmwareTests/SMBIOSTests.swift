@@ -42,6 +42,8 @@ import Testing
     system.uuid = SystemUUID("12345678-9abc-def0-1122-334455667788")!
     system.name = "my guest"
     system.version = "1.0"
+    system.processorID = 0x0781_ABFD_0006_0FB1
+    system.processorVersion = "A processor"
     return system
   }
 
@@ -58,6 +60,8 @@ import Testing
       ]))
     #expect(structures[2].strings[Int(structures[2].formatted[8]) - 1] == "my guest")
     #expect(structures[4].strings[0] == "CPU 1")
+    #expect(structures[4].strings[Int(structures[4].formatted[16]) - 1] == "A processor")
+    #expect(structures[4].formatted[8..<16].elementsEqual([0xB1, 0x0F, 6, 0, 0xFD, 0xAB, 0x81, 0x07]))
     #expect(structures[3].formatted[35...37].elementsEqual([3, 3, 6]))
     // 16 GiB, 16 GiB, 1 GiB.
     #expect(

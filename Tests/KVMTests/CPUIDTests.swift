@@ -47,8 +47,13 @@ import Testing
   private func table(
     _ request: CPUModelRequest, _ topology: CPUTopology = CPUTopology(), on host: CPUIDTable, cpu: Int = 0
   ) throws -> CPUIDTable {
-    let builder = try CPUIDBuilder(request, topology: topology, supported: host, hasDeadlineTimer: true)
-    return CPUIDTable(builder.entries(forCPU: cpu))
+    try CPUIDTable(builder(request, topology, on: host).entries(forCPU: cpu))
+  }
+
+  private func builder(
+    _ request: CPUModelRequest, _ topology: CPUTopology = CPUTopology(), on host: CPUIDTable
+  ) throws -> CPUIDBuilder {
+    try CPUIDBuilder(request, topology: topology, supported: host, hasDeadlineTimer: true)
   }
 
   @Test func theHostIsShownAsAGuest() throws {
@@ -155,5 +160,18 @@ import Testing
       }
     }
     #expect(String(decoding: text.prefix { $0 != 0 }, as: UTF8.self) == "Martlet virtual CPU (kvm64)")
+    #expect(table.brand == "Martlet virtual CPU (kvm64)")
+  }
+
+  @Test func theFirmwareLearnsTheProcessor() throws {
+    let named = try builder(CPUModelRequest(model: "kvm64"), on: Self.intelHost()).processor
+    #expect(
+      named.signature == 0xF61 && named.features & 1 == 1 && named.brand == "Martlet virtual CPU (kvm64)")
+    var host = Self.intelHost()
+    host.setBrand("   A processor  ")
+    let processor = try builder(CPUModelRequest(), on: host).processor
+    #expect(processor.signature == 0x000906EA && processor.brand == "A processor")
+    // A host without a brand string.
+    #expect(try builder(CPUModelRequest(), on: Self.intelHost()).processor.brand == "")
   }
 }

@@ -49,6 +49,8 @@ def test_version():
         (["-nic", "user"], ["-nic none"]),
         (["-boot", "x"], ["-boot", "'x'"]),
         (["-append", "x"], ["-kernel"]),
+        (["-fw_cfg", "opt/x"], ["-fw_cfg", "file=", "string="]),
+        (["-fw_cfg", "opt/x,fiel=y"], ["did you mean 'file'"]),
         (["-uuid", "x"], ["-uuid"]),
         (["a.img", "b.img"], ["b.img"]),
     ],
@@ -82,6 +84,23 @@ def test_bad_images_are_told_in_a_sentence(tmp_path, kind):
     assert result.returncode == 1
     assert str(path) in result.stderr
     assert len(result.stderr.splitlines()) <= 3
+
+
+@needs_kvm
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["-fw_cfg", "opt/x,file=/nonexistent"], ["/nonexistent", "No such file"]),
+        (["-fw_cfg", "opt/x,string=1", "-fw_cfg", "opt/x,string=2"], ["'opt/x'", "already"]),
+        (["-fw_cfg", "opt/" + "x" * 60 + ",string=1"], ["55"]),
+    ],
+)
+def test_bad_firmware_files_are_told_in_a_sentence(arguments, words):
+    result = run(*arguments, "-vnc", "none")
+    assert result.returncode == 1
+    for word in words:
+        assert word in result.stderr
+    assert len(result.stderr.splitlines()) <= 2
 
 
 @needs_kvm

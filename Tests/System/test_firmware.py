@@ -3,6 +3,8 @@
 
 import os
 import re
+import signal
+import subprocess
 
 from conftest import needs_kvm
 
@@ -69,6 +71,47 @@ def test_no_reboot_ends_instead(start, assemble):
     guest = start(assemble("boot-sectors/triple-fault.asm", size=1 << 20), "-m", "64", "-no-reboot")
     assert guest.wait() == 0
     assert guest.text() == "about to triple fault\n"
+
+
+def test_no_shutdown_pauses_instead(start, assemble):
+    guest = start(assemble("boot-sectors/soft-off.asm", size=1 << 20), "-m", "64", "-no-shutdown")
+    guest.wait_for("switched off", guest.errors)
+    # Nothing but a reset brings it back.
+    os.kill(guest.process.pid, signal.SIGCONT)
+    guest.wait_for("switched off[^$]*switched off", guest.errors)
+    assert guest.process.poll() is None
+    assert guest.text() == "switching off\n"
+    assert guest.terminate() == 0
+
+
+def test_boot_once_holds_until_the_first_reset(start, assemble, tmp_path):
+    disk = assemble("boot-sectors/which-drive.asm", size=1 << 20)
+    directory = tmp_path / "cd"
+    directory.mkdir()
+    (directory / "boot.img").write_bytes(disk.read_bytes()[:2048])
+    cd = tmp_path / "cd.iso"
+    subprocess.run(
+        ["xorriso", "-as", "mkisofs", "-quiet", "-b", "boot.img", "-no-emul-boot", "-boot-load-size", "4", "-o",
+         str(cd), str(directory)],
+        check=True, capture_output=True,
+    )
+    guest = start(disk, "-cdrom", cd, "-m", "64", "-boot", "order=c,once=d")
+    guest.wait_for("drive 80")
+    first, second = guest.text().splitlines()
+    # The CD, then the disk; CMOS memory says the same: 3 is a CD, 2 a disk.
+    assert re.fullmatch(r"drive [9e]\w order 03\w\w", first)
+    assert re.fullmatch(r"drive 80 order 02\w\w", second)
+
+
+def test_files_for_the_guest(start, assemble, tmp_path):
+    data = tmp_path / "data"
+    data.write_bytes(b"from a file\n" * 3)
+    guest = start(
+        assemble("boot-sectors/fw-cfg.asm", size=1 << 20), "-m", "64", "-device", "isa-debug-exit",
+        "-fw_cfg", "name=opt/test/text,string=a,, b", "-fw_cfg", f"opt/test/data,file={data}",
+    )
+    assert guest.wait() == 8 * 2 + 1, guest.text()
+    assert guest.text() == f"opt/test/data={data.read_text()}\nopt/test/text=a, b\n"
 
 
 def test_nothing_is_left_behind(start, assemble, tmp_path):

@@ -23,6 +23,21 @@ private func configuration(_ arguments: String...) throws -> MachineConfiguratio
     #expect(machine.serials == ["null"])
   }
 
+  @Test func filesForTheFirmware() throws {
+    let machine = try configuration(
+      "-fw_cfg", "name=opt/a,file=x,,y", "-fw_cfg", "opt/b,string=text", "-nographic")
+    #expect(
+      machine.firmware.files == [
+        FirmwareFileConfiguration(name: "opt/a", contents: .file("x,y")),
+        FirmwareFileConfiguration(name: "opt/b", contents: .text("text")),
+      ])
+    for wrong in ["opt/a", "file=x", "opt/a,file=x,string=y"] {
+      #expect(throws: OptionError.self) { try configuration("-fw_cfg", wrong) }
+    }
+    // The serial port with the escape that ends the machine.
+    #expect(machine.serials == ["mon:stdio"])
+  }
+
   @Test func drivesFindTheirPlaces() throws {
     let machine = try configuration(
       "-drive", "file=a,media=cdrom", "-drive", "file=b", "-hda", "c", "-drive", "file=d,index=3")
@@ -113,7 +128,7 @@ private func configuration(_ arguments: String...) throws -> MachineConfiguratio
   @Test func noScreen() throws {
     let machine = try configuration("-nographic")
     #expect(machine.vnc == nil)
-    #expect(machine.serials == ["stdio"])
+    #expect(machine.serials == ["mon:stdio"])
     #expect(try configuration("-display", "vnc=:3").vnc == ":3")
     #expect(try configuration("-vga", "none").vga == nil)
   }

@@ -37,9 +37,17 @@ public struct CMOSContents: Sendable, Equatable {
   /// Values by index.
   public private(set) var bytes: [Int: UInt8] = [:]
 
-  /// The contents for a machine with the given memory and CPUs. `bootOrder` has up to three of QEMU's codes: 1
-  /// floppy, 2 hard disk, 3 CD, 4 network.
+  /// Just the bytes that tell what to boot from: up to three of QEMU's codes, 1 floppy, 2 hard disk, 3 CD, 4
+  /// network.
+  public init(bootOrder: [UInt8]) {
+    let order = bootOrder.prefix(3) + [0, 0, 0]
+    bytes[Byte.bootFlags2] = order[0] & 15 | order[1] << 4
+    bytes[Byte.bootFlags1] = order[2] << 4
+  }
+
+  /// The contents for a machine with the given memory and CPUs, and what it boots from.
   public init(memory: GuestMemoryLayout, cpuCount: Int, bootOrder: [UInt8]) {
+    self.init(bootOrder: bootOrder)
     bytes[Byte.equipment] = Self.equipment
     set(Byte.baseMemory, min(memory.below4GiB >> 10, 640), count: 2)
     let extended = min(memory.below4GiB > 1 << 20 ? (memory.below4GiB - (1 << 20)) >> 10 : 0, 65535)
@@ -49,9 +57,6 @@ public struct CMOSContents: Sendable, Equatable {
     set(Byte.memoryAbove16MiB, above16, count: 2)
     set(Byte.memoryAbove4GiB, min(memory.above4GiB >> 16, 0xFF_FFFF), count: 3)
     bytes[Byte.otherCPUs] = UInt8(clamping: cpuCount - 1)
-    let order = bootOrder.prefix(3) + [0, 0, 0]
-    bytes[Byte.bootFlags2] = order[0] & 15 | order[1] << 4
-    bytes[Byte.bootFlags1] = order[2] << 4
   }
 
   /// Describes a hard disk on the IDE channels: `index` is 0 … 3, primary master to secondary slave. Without it

@@ -18,6 +18,8 @@ public struct SystemDescription: Equatable, Sendable {
   public var threadsPerCore: Int
   /// CPUID leaf 1: EAX in the low half, EDX in the high; 0 if it is not known.
   public var processorID: UInt64 = 0
+  /// The processors' name; empty for that of the emulator's version.
+  public var processorVersion = ""
   /// The version of the emulator.
   public var version = ""
 
@@ -108,7 +110,7 @@ public struct SMBIOSTables: Equatable, Sendable {
     structure.add([3, 1])  // central processor, other family
     structure.add(manufacturer)
     structure.add(system.processorID)
-    structure.add(system.version)
+    structure.add(system.processorVersion.isEmpty ? system.version : system.processorVersion)
     structure.add(UInt8(0))  // voltage unknown,
     structure.add([UInt8](repeating: 0, count: 6))  // speeds, too
     structure.add([0x41, 1])  // populated and enabled; other upgrade

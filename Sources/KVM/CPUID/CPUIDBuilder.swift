@@ -94,6 +94,16 @@ struct CPUIDBuilder {
   /// The signature in leaf 1 EAX, which EDX shows after reset.
   var signature: UInt32 { model.identity?.signature ?? supported[1, 0]?.eax ?? 0 }
 
+  /// The first vCPU, as its leaves tell it.
+  var processor: ProcessorIdentity {
+    let table = CPUIDTable(entries(forCPU: 0))
+    var processor = ProcessorIdentity()
+    processor.signature = signature
+    processor.features = table[1, 0]?.edx ?? 0
+    processor.brand = table.brand
+    return processor
+  }
+
   /// All that KVM supports.
   private var hostTable: CPUIDTable {
     var table = supported

@@ -102,6 +102,17 @@ struct CPUIDTable {
     }
   }
 
+  /// That string without the spaces around it, which some processors have.
+  var brand: String {
+    var text: [UInt8] = []
+    for leaf in 0x8000_0002...0x8000_0004 as ClosedRange<UInt32> {
+      guard let entry = self[leaf, 0] else { break }
+      for word in [entry.eax, entry.ebx, entry.ecx, entry.edx] { text += Self.bytes(word) }
+    }
+    let visible = text.prefix { $0 != 0 }.drop { $0 == 0x20 }
+    return String(decoding: visible.reversed().drop { $0 == 0x20 }.reversed(), as: UTF8.self)
+  }
+
   private static func bytes(_ word: UInt32) -> [UInt8] {
     (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32($0 * 8)) }
   }

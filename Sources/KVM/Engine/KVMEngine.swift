@@ -27,6 +27,7 @@ public final class KVMEngine: Engine {
   public let warnings: [String]
   /// The features the guest's processor has, by name.
   public var featureNames: [String] { cpuid.features.names }
+  public var processor: ProcessorIdentity { cpuid.processor }
   /// The frequency of the guest's time stamp counter in kHz, once there is a virtual CPU; nil if KVM does
   /// not tell.
   public private(set) var tscKHz: Int?

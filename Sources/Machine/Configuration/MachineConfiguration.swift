@@ -6,6 +6,8 @@ import GuestMemory
 
 /// Everything that is to be known to build a machine: what the command line says, as one value.
 public struct MachineConfiguration: Sendable {
+  /// The emulator's version.
+  public static let version = "0.1.0"
   /// `-name`: shown to viewers and in messages.
   public var name: String?
   /// `-uuid`, in its usual text form: the guest reads it in SMBIOS.
@@ -132,8 +134,28 @@ public struct FirmwareConfigurationOptions: Sendable, Equatable {
   public var initrd: String?
   /// `-append`.
   public var commandLine: String?
+  /// `-fw_cfg`.
+  public var files: [FirmwareFileConfiguration] = []
   /// Nothing but the BIOS.
   public init() {}
+}
+
+/// A file for the firmware and the guest, in the firmware configuration device.
+public struct FirmwareFileConfiguration: Sendable, Equatable {
+  /// Where its bytes come from.
+  public enum Contents: Sendable, Equatable {
+    /// A file of the host.
+    case file(String)
+    /// The text itself, without a zero behind it.
+    case text(String)
+  }
+  public var name: String
+  public var contents: Contents
+  /// A file with that name, at most 55 characters.
+  public init(name: String, contents: Contents) {
+    self.name = name
+    self.contents = contents
+  }
 }
 
 /// The VGA card.

@@ -4,7 +4,7 @@ import Machine
 import OptionSyntax
 
 extension ConfigurationBuilder {
-  /// `-boot -bios -L -kernel -initrd -append`.
+  /// `-boot -bios -L -kernel -initrd -append -fw_cfg`.
   mutating func configureBoot() throws(OptionError) {
     let boot = options.boot
     configuration.firmware.bios = boot.bios
@@ -16,6 +16,7 @@ extension ConfigurationBuilder {
     {
       throw OptionError("\(option) belongs to a kernel: give -kernel too")
     }
+    for text in boot.firmwareFiles { configuration.firmware.files.append(try firmwareFile(text)) }
     guard let text = boot.boot else { return }
     var list = try PropertyList(text, option: "-boot", implied: "order")
     if let order = list.take("order") { configuration.boot.order = try checkedOrder(order) }
@@ -26,6 +27,20 @@ extension ConfigurationBuilder {
       .flatMap { $0 < 0 ? nil : $0 }
     configuration.boot.isStrict = try list.takeFlag("strict") ?? false
     try list.finish()
+  }
+
+  private func firmwareFile(_ text: String) throws(OptionError) -> FirmwareFileConfiguration {
+    var list = try PropertyList(text, option: "-fw_cfg", implied: "name")
+    guard let name = list.take("name"), !name.isEmpty else {
+      throw OptionError("-fw_cfg \(text): name= is missing")
+    }
+    let (file, string) = (list.take("file"), list.take("string"))
+    try list.finish()
+    switch (file, string) {
+    case (let path?, nil): return FirmwareFileConfiguration(name: name, contents: .file(path))
+    case (nil, let text?): return FirmwareFileConfiguration(name: name, contents: .text(text))
+    default: throw OptionError("-fw_cfg \(text): give either file= or string=")
+    }
   }
 
   private func checkedOrder(_ order: String) throws(OptionError) -> String {

@@ -28,4 +28,10 @@ struct BootOptions: ParsableArguments {
   var initrd: String?
   @Option(name: option("append"), help: ArgumentHelp("The kernel's command line.", valueName: "text"))
   var append: String?
+  @Option(
+    name: option("fw_cfg"),
+    help: ArgumentHelp(
+      "A file for the firmware (etc/…) or the guest (opt/…) in fw_cfg, from a file or a text.",
+      valueName: "[name=]name,file=f|string=text"))
+  var firmwareFiles: [String] = []
 }

@@ -396,6 +396,10 @@ private struct RTCBoard {
     #expect(bytes[0x3D] == 0 && bytes[0x38] == 0)
   }
 
+  @Test func theBootOrderAloneChangesNothingElse() {
+    #expect(CMOSContents(bootOrder: [3, 2, 4]).bytes == [0x3D: 0x23, 0x38: 0x40])
+  }
+
   @Test func disksAreDescribedAsQEMUDoes() {
     var contents = RTCBoard.contents
     contents.addDisk(0, cylinders: 16383, heads: 16, sectors: 63)
