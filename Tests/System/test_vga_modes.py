@@ -63,6 +63,16 @@ def differing(ours, theirs):
     return sum(1 for value in worst.tobytes() if value > 7)
 
 
+def without_ninth_dots(picture):
+    """A picture of 40 columns as QEMU draws it, which has no characters of twice nine dots and uses twice eight."""
+    from PIL import Image
+
+    narrow = Image.new("RGB", (640, picture.height))
+    for column in range(40):
+        narrow.paste(picture.crop((column * 18, 0, column * 18 + 16, picture.height)), (column * 16, 0))
+    return narrow
+
+
 @needs_kvm
 def test_every_mode_looks_as_in_qemu(start, assemble, tmp_path):
     from PIL import Image
@@ -80,14 +90,17 @@ def test_every_mode_looks_as_in_qemu(start, assemble, tmp_path):
             ours = tmp_path / f"{mode}.png"
             qemu.command(f"screendump {theirs}")
             expected = Image.open(theirs)
+            size = (720, 400) if mode == "0001" else expected.size
             # vncdotool asks for a screen of the size it met first: again, if that was the last mode's.
             for _ in range(10):
                 client = guest.vnc()
                 client.captureScreen(str(ours))
-                if (client.protocol.width, client.protocol.height) == expected.size:
+                if (client.protocol.width, client.protocol.height) == size:
                     break
                 client.disconnect()
-            results[mode] = differing(Image.open(ours), expected)
+            picture = Image.open(ours)
+            assert picture.size == size, f"mode {mode}: see {tmp_path}"
+            results[mode] = differing(without_ninth_dots(picture) if mode == "0001" else picture, expected)
             qemu.command("sendkey ret")
             client.keyPress("enter")
             client.disconnect()
