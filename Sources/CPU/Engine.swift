@@ -10,6 +10,8 @@ import GuestMemory
 public protocol Engine: AnyObject {
   /// "kvm".
   var name: String { get }
+  /// The categories it traces under; none by default.
+  var traceCategories: [TraceCategory] { get }
   /// The global system interrupts: 0 … 15 reach both the 8259 pair and the IOAPIC, 16 … 23 the IOAPIC.
   var interruptController: any InterruptSink { get }
   /// Who follows the memory map.
@@ -38,6 +40,7 @@ public protocol Engine: AnyObject {
 
 extension Engine {
   public var processor: ProcessorIdentity { ProcessorIdentity() }
+  public var traceCategories: [TraceCategory] { [] }
 }
 
 /// A processor as CPUID tells it.

@@ -14,7 +14,8 @@ extension Machine {
   ]
   private static let deviceCategories = [
     ("fw_cfg", "what the firmware asks about the machine"), ("i8042", "commands to the keyboard controller"),
-    ("ide", "commands to disks and CDs"), ("pci", "accesses to PCI configuration space"),
+    ("ide", "commands to disks and CDs"), ("int", "interrupts and exceptions, with registers (soft engine)"),
+    ("pci", "accesses to PCI configuration space"),
     ("vnc", "viewers that come and go"),
   ]
 
@@ -29,7 +30,8 @@ extension Machine {
   /// Turns on what the configuration names.
   func traceAsConfigured(_ board: Board) throws(MachineError) {
     let log = self.log
-    let categories = board.devices.flatMap { $0.traceCategories } + [board.pci.trace]
+    let categories =
+      board.devices.flatMap { $0.traceCategories } + [board.pci.trace] + board.engine.traceCategories
     for name in configuration.tracedCategories {
       switch name {
       case "io":

@@ -19,6 +19,8 @@ struct SoftCPUID {
   let features: CPUFeatures
   /// Family, model and stepping.
   let signature: UInt32
+  /// The brand string.
+  let brand: String
   private var leaves: [UInt64: CPUIDLeaf] = [:]
   private let highest: UInt32
   private let highestExtended: UInt32
@@ -66,7 +68,8 @@ struct SoftCPUID {
     signature = model.identity?.signature ?? 0x0003_06C3
     highest = 0x16
     highestExtended = 0x8000_0008
-    describe(brand: model.identity?.brand ?? "Martlet virtual CPU", topology, index)
+    brand = model.identity?.brand ?? "Martlet virtual CPU"
+    describe(topology, index)
   }
 
   private static func feature(_ name: String) throws(EngineError) -> CPUFeatures {
@@ -86,7 +89,7 @@ struct SoftCPUID {
   /// The frequency of the time stamp counter and the local APIC's timer: a tick is a nanosecond.
   static let timeStampFrequency: UInt32 = 1_000_000_000
 
-  private mutating func describe(brand: String, _ topology: CPUTopology, _ index: Int) {
+  private mutating func describe(_ topology: CPUTopology, _ index: Int) {
     let apicID = topology.apicID(of: index)
     let perPackage = UInt32(clamping: topology.cores * topology.threads)
     let packageBits = UInt32(topology.threadBits + topology.coreBits)

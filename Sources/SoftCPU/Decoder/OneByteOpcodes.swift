@@ -183,8 +183,10 @@ extension Decoder {
     switch opcode {
     case 0x90...0x97:
       let number = opcode & 7 | (rex & 1) << 3
-      // PAUSE is a NOP here.
-      if number == 0 { return operation.handler = MiscellaneousHandlers.nop }
+      if number == 0 {
+        if repeatPrefix == Operation.repeatEqual { return end(SystemHandlers.pause) }
+        return operation.handler = MiscellaneousHandlers.nop
+      }
       operation.reg = 0
       operation.rm = number * 8
       operation.flags |= Operation.isRegister

@@ -11,6 +11,7 @@ public final class SoftEngine: Engine {
   public var name: String { "soft" }
   /// Features asked for that this engine does not implement, a sentence each.
   public private(set) var warnings: [String]
+  public private(set) var processor = ProcessorIdentity()
   private let machine: SoftMachine
   private let scheduler = SoftScheduler()
   private let platform: any InterruptPlatform
@@ -28,7 +29,11 @@ public final class SoftEngine: Engine {
     self.platform = platform
     self.clock = clock
     request = cpu
-    warnings = try SoftCPUID(cpu, topology: topology, index: 0).warnings
+    let cpuid = try SoftCPUID(cpu, topology: topology, index: 0)
+    warnings = cpuid.warnings
+    processor.signature = cpuid.signature
+    processor.features = cpuid.features[.leaf1EDX]
+    processor.brand = cpuid.brand
     guard topology.apicID(of: topology.count - 1) < 255 else {
       throw EngineError(
         "\(topology.count) virtual CPUs in this arrangement need local APIC IDs above 254, which a PC of this kind "
@@ -53,6 +58,7 @@ public final class SoftEngine: Engine {
     return cpu
   }
 
+  public var traceCategories: [TraceCategory] { [machine.interruptTrace] }
   public var interruptController: any InterruptSink { platform.interruptController }
   public var memoryMapListener: any MemoryMapListener { machine }
   public var speakerGate: any SpeakerGate { platform.speakerGate }

@@ -10,6 +10,8 @@ import Synchronization
 /// what other threads leave in ``changes``.
 final class SoftMachine {
   let bus: SystemBus
+  /// `-trace int`.
+  let interruptTrace = TraceCategory("int")
   var physical = PhysicalMemory()
   var arena = BlockArena(byteCount: 64 << 20)
   /// Code pages in use, to be taken back when everything is forgotten.

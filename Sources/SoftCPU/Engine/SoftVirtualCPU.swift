@@ -38,6 +38,7 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
   var hasInstructionBreakpoints = false
   var hitDataBreakpoint = false
   var checksAlignment = false
+  let interruptTrace: TraceCategory
   private var randomState: SystemRandomNumberGenerator
 
   init(
@@ -48,6 +49,7 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
       index, cpuid, localAPIC, machine, clock, scheduler
     )
     bus = machine.bus
+    interruptTrace = machine.interruptTrace
     randomState = SystemRandomNumberGenerator()
     attention.initialize(to: Atomic(0))
     jumpCache.initialize(repeating: JumpCacheEntry(), count: JumpCache.entryCount)
@@ -264,6 +266,12 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
     cpu.pointee.request = .none
     noteLocalAPIC()
     raise(Attention.memory)
+  }
+
+  /// Sends an exception or interrupt that is about to be delivered, with the registers.
+  func trace(_ vector: UInt8, _ errorCode: UInt32?) {
+    let code = errorCode.map { " error code \(hex($0))" } ?? ""
+    interruptTrace("CPU \(index) vector \(hex(vector))\(code)\n\(registers().registerText)")
   }
 
   // MARK: Reset and INIT (SDM volume 3, table 10-1)

@@ -29,7 +29,7 @@ enum PageEntry {
   static let noExecute: UInt64 = 1 << 63
   /// Physical addresses have 40 bits, as CPUID says.
   static let addressBits = 40
-  static let addressMask: UInt64 = (1 << 40) - 1 & ~0xFFF
+  static let addressMask: UInt64 = ((1 << 40) - 1) & ~0xFFF
   /// Address bits that must be 0.
   static let beyondAddress: UInt64 = 0x000F_FFFF_FFFF_F000 & ~addressMask
 }
@@ -119,7 +119,7 @@ private struct PageWalk {
       if isPointer { reserved |= 0x1E6 | PageEntry.noExecute }
       let isLarge = !isPointer && level > 1 && level < 4 && entry & PageEntry.large != 0
       if level == 4 { reserved |= PageEntry.large }
-      if isLarge { reserved |= (1 << shift) - 1 & ~0x1FFF }
+      if isLarge { reserved |= ((1 << shift) - 1) & ~0x1FFF }
       guard entry & reserved == 0 else {
         fault = PageFaultCode.reserved | PageFaultCode.present
         return false

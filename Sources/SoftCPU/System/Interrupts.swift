@@ -47,6 +47,7 @@ extension UnsafeMutablePointer<Processor> {
       pointee.exceptionIsTrap = false
       pointee.interruptShadow = false
       let hasCode = Self.pushesErrorCode(vector)
+      traceEvent(vector, hasCode ? code : nil)
       if deliver(
         vector, errorCode: hasCode ? code : nil, source: .exception,
         setsResume: !isTrap && vector != ExceptionVector.debug.rawValue)
@@ -66,8 +67,15 @@ extension UnsafeMutablePointer<Processor> {
   /// Delivers an interrupt from outside, or an exception that arises on the way.
   /// - Returns: false if the processor shuts down.
   func deliverInterrupt(_ vector: UInt8, source: EventSource) -> Bool {
+    traceEvent(vector, nil)
     if deliver(vector, errorCode: nil, source: source, setsResume: false) { return true }
     return deliverException()
+  }
+
+  /// `-trace int`: each exception and interrupt with the registers before it.
+  @inline(__always)
+  private func traceEvent(_ vector: UInt8, _ errorCode: UInt32?) {
+    pointee.owner._withUnsafeGuaranteedRef { if $0.interruptTrace.isOn { $0.trace(vector, errorCode) } }
   }
 
   static func pushesErrorCode(_ vector: UInt8) -> Bool {

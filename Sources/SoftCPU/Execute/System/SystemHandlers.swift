@@ -30,6 +30,13 @@ enum SystemHandlers {
     }
   }
 
+  /// Whoever is waited for may be another processor.
+  static let pause: Handler = {
+    let (cpu, op) = ($0.processor, $1.operation)
+    cpu.pointee.request = .yield
+    return cpu.finished(op)
+  }
+
   static let clts: Handler = {
     let (cpu, op) = ($0.processor, $1.operation)
     return privileged(cpu, op) {
