@@ -3,6 +3,7 @@
 # make run    installs what it needs, builds, and boots a GRUB disk that is seen in a VNC viewer or browser
 # make test   installs what it needs and runs all tests
 # make bench  compares with QEMU in one run
+# make torture compares more random instructions with the host's processor
 # make lint   checks formatting
 # make setup  only installs what the others need
 
@@ -20,7 +21,7 @@ TEST_PACKAGES := nasm acpica-tools dmidecode qemu-system-x86 qemu-utils tigervnc
 	gvncviewer chromium x11-apps imagemagick python3-venv isolinux syslinux-common memtest86+ ipxe \
 	debian-installer-12-netboot-amd64 debian-installer-12-netboot-i386
 
-.PHONY: build run test unit-test system-test bench lint setup setup-build setup-test clean
+.PHONY: build run test unit-test system-test bench torture lint setup setup-build setup-test clean
 
 build: setup-build
 	swift build -c release --product martlet --static-swift-stdlib
@@ -42,6 +43,9 @@ system-test: build
 
 bench: build setup-test
 	MARTLET=$(MARTLET) CACHE=$(CACHE) $(PYTHON) Fixtures/bench/run.py $(BENCH_ARGS)
+
+torture:
+	MARTLET_TORTURE_COUNT=$${MARTLET_TORTURE_COUNT:-20000000} swift test --filter TortureTests
 
 lint:
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift

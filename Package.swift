@@ -106,6 +106,13 @@ let package = Package(
       name: "TestSupport", dependencies: ["CAllocationCounter", "Bus", "PCI", "GuestMemory", "EventLoop"],
       path: "Tests/TestSupport",
       swiftSettings: strict),
+    .target(
+      name: "CNativeExecutor", path: "Tests/CNativeExecutor", cSettings: [.unsafeFlags(["-O2"])]),
+    // Optimised in debug builds too: it makes and compares millions of instructions.
+    .target(
+      name: "InstructionTorture", dependencies: ["CNativeExecutor", "TestSupport"],
+      path: "Tests/InstructionTorture", swiftSettings: strict + [.unsafeFlags(["-O"])]),
+    tests(of: "InstructionTorture", uses: ["CNativeExecutor"]),
     tests(of: "OptionSyntax"),
     tests(of: "EventLoop", uses: ["CHost"]),
     tests(of: "Block", uses: ["CHost", "EventLoop"]),
@@ -117,7 +124,9 @@ let package = Package(
     tests(of: "PCI"),
     tests(of: "CPU"),
     tests(of: "KVM", uses: ["CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop"]),
-    tests(of: "SoftCPU", uses: ["Bus", "GuestMemory"]),
+    tests(
+      of: "SoftCPU",
+      uses: ["InstructionTorture", "CNativeExecutor", "CPU", "Bus", "GuestMemory", "EventLoop"]),
     tests(of: "Chipset", uses: ["CharacterDevice"]),
     tests(of: "Firmware"),
     tests(of: "IDE", uses: ["Block"]),
