@@ -198,6 +198,7 @@ struct Decoder {
   /// Decodes the instruction into ``operation``. If ``isIncomplete`` is set afterwards, nothing else counts.
   mutating func decode() {
     var opcode = fetchPrefixes()
+    if Self.usesStack(opcode) { operation.segment = 2 }
     if opcode == 0x0F {
       opcode = fetch8()
       decodeTwoByte(opcode)
@@ -217,6 +218,14 @@ struct Decoder {
     if hasLock, !allowsLock || operation.flags & Operation.isRegister != 0 { undefined() }
     operation.length = UInt8(position)
     if isRIPRelative { operation.displacement &+= Int64(bitPattern: rip &+ UInt64(position)) }
+  }
+
+  /// PUSH, POP, CALL, RET, ENTER, LEAVE and their kin with no memory operand but the stack's.
+  private static func usesStack(_ opcode: UInt8) -> Bool {
+    switch opcode {
+    case 0x50...0x61, 0x68, 0x6A, 0x9C, 0x9D, 0xC2, 0xC3, 0xC8...0xCB, 0xCF, 0xE8: true
+    default: false
+    }
   }
 
   /// Whether LOCK is allowed with this instruction, if its destination is in memory.

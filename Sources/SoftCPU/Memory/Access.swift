@@ -126,6 +126,14 @@ extension UnsafeMutablePointer<Processor> {
 
   /// Ends an operation that did not take place: what handlers give back when an exception is recorded.
   func faulted(_ operation: UnsafePointer<Operation>) -> UnsafeRawPointer? {
+    if pointee.isNotCanonical {
+      pointee.isNotCanonical = false
+      if operation.pointee.segment & 7 == 2,
+        pointee.exceptionVector == ExceptionVector.generalProtection.rawValue
+      {
+        pointee.exceptionVector = ExceptionVector.stackFault.rawValue
+      }
+    }
     pointee.rip = pointee.blockStart &+ UInt64(operation.pointee.offset)
     pointee.executed &-= UInt64(operation.pointee.remaining)
     return nil

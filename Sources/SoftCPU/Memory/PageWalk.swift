@@ -48,6 +48,7 @@ extension UnsafeMutablePointer<Processor> {
       let top = Int64(bitPattern: linear) >> 47
       guard top == 0 || top == -1 else {
         raise(.generalProtection)
+        pointee.isNotCanonical = true
         return nil
       }
     }

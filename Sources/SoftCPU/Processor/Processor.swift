@@ -54,6 +54,8 @@ struct Processor {
   /// The exception a handler ran into; 0xFF if none.
   var exceptionVector: UInt8 = 0xFF
   var exceptionErrorCode: UInt32 = 0
+  /// It comes of an address that is not canonical: #SS and not #GP if the stack segment was used.
+  var isNotCanonical = false
   /// Whether it is a trap, whose saved RIP is that of the next instruction and already in ``rip``.
   var exceptionIsTrap = false
   /// What a handler that gave back nil without an exception wants.
