@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# make run    installs what it needs, builds, and boots a GRUB disk that is seen in a VNC viewer or browser
+# make run    installs what it needs, builds, and boots a Debian disk that is seen in a VNC viewer or browser
+# make run-grub  the same with a disk that holds only GRUB: there in a second, nothing to download
 # make test   installs what it needs and runs all tests
 # make bench  compares with QEMU in one run
 # make torture compares more random instructions with the host's processor
@@ -21,12 +22,18 @@ TEST_PACKAGES := nasm acpica-tools dmidecode qemu-system-x86 qemu-utils tigervnc
 	gvncviewer chromium x11-apps imagemagick python3-venv isolinux syslinux-common memtest86+ ipxe \
 	debian-installer-12-netboot-amd64 debian-installer-12-netboot-i386
 
-.PHONY: build run test unit-test system-test bench torture lint setup setup-build setup-test clean
+.PHONY: build run run-grub test unit-test system-test bench torture lint setup setup-build setup-test clean
 
 build: setup-build
 	swift build -c release --product martlet --static-swift-stdlib
 
 run: build
+	Fixtures/images/debian-disk.sh $(CACHE)/debian-disk.img
+	@echo "The screen: a VNC viewer on the address below, or a browser on the address with http."
+	@echo "Log in as root, password martlet. What you change is gone at the end: -snapshot."
+	$(MARTLET) $(CACHE)/debian-disk.img -snapshot -m 1G -vnc :0,to=99,websocket=on $(ARGS)
+
+run-grub: build
 	Fixtures/images/grub-disk.sh $(CACHE)/grub-disk.img
 	@echo "The screen: a VNC viewer on the address below, or a browser on the address with http."
 	$(MARTLET) $(CACHE)/grub-disk.img -vnc :0,to=99,websocket=on $(ARGS)

@@ -76,7 +76,9 @@ class Screen:
             time.sleep(0.1)
 
     def close(self):
-        self.client.disconnect()
+        # The client waits long for an answer of a server that has gone.
+        if self.guest.process.poll() is None:
+            self.client.disconnect()
 
 
 class Shell:
