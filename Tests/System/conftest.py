@@ -37,6 +37,17 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
 
 
+def pytest_generate_tests(metafunc):
+    # Where nothing is said a test runs on the engine that the program chooses.
+    if "start" in metafunc.fixturenames and getattr(metafunc.module, "BOTH_ENGINES", False):
+        metafunc.parametrize("engine", ["soft", pytest.param("kvm", marks=needs_kvm)])
+
+
+@pytest.fixture
+def engine():
+    return None
+
+
 class Guest:
     """A running martlet, its debug console in a file and its VNC server on a Unix socket.
 
@@ -157,13 +168,15 @@ class Serial:
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, engine):
     """Starts guests that end with the test."""
     guests = []
 
     def start(*arguments, **options):
         directory = tmp_path / f"guest{len(guests)}"
         directory.mkdir()
+        if engine:
+            arguments = ["-accel", engine, *arguments]
         guest = Guest(directory, *arguments, **options)
         guests.append(guest)
         return guest

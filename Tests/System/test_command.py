@@ -4,7 +4,7 @@
 import subprocess
 
 import pytest
-from conftest import MARTLET, needs_kvm
+from conftest import MARTLET
 
 
 def run(*arguments, timeout=20):
@@ -71,7 +71,6 @@ def test_print_config_shows_the_machine(tmp_path):
         assert words in result.stdout
 
 
-@needs_kvm
 @pytest.mark.parametrize("kind", ["missing", "directory", "empty", "qcow2"])
 def test_bad_images_are_told_in_a_sentence(tmp_path, kind):
     path = tmp_path / "disk.img"
@@ -87,7 +86,6 @@ def test_bad_images_are_told_in_a_sentence(tmp_path, kind):
     assert len(result.stderr.splitlines()) <= 3
 
 
-@needs_kvm
 @pytest.mark.parametrize(
     "arguments, words",
     [
@@ -104,7 +102,6 @@ def test_bad_firmware_files_are_told_in_a_sentence(arguments, words):
     assert len(result.stderr.splitlines()) <= 2
 
 
-@needs_kvm
 def test_a_second_writer_is_refused_and_the_first_named(start, tmp_path):
     path = tmp_path / "disk.img"
     path.write_bytes(bytes(1 << 20))
@@ -117,7 +114,6 @@ def test_a_second_writer_is_refused_and_the_first_named(start, tmp_path):
     assert first.terminate() == 0
 
 
-@needs_kvm
 def test_a_public_address_needs_a_password(tmp_path):
     result = run("-vnc", "0.0.0.0:0", "-S")
     assert result.returncode in (1, 2)

@@ -4,9 +4,10 @@
 import subprocess
 
 import pytest
-from conftest import ROOT, needs_kvm
+from conftest import ROOT
 
-pytestmark = needs_kvm
+# Each runs on both engines.
+BOTH_ENGINES = True
 
 STATUS = 0x10 * 2 + 1
 

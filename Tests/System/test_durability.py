@@ -7,9 +7,9 @@ import subprocess
 import time
 
 import pytest
-from conftest import needs_kvm
 
-pytestmark = needs_kvm
+# Each runs on both engines.
+BOTH_ENGINES = True
 
 NAMESPACE = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-r", "-m"]
 PIECES, PIECE = 32, 32768

@@ -6,9 +6,9 @@ import re
 import signal
 import subprocess
 
-from conftest import needs_kvm
 
-pytestmark = needs_kvm
+# Each runs on both engines.
+BOTH_ENGINES = True
 
 
 def make_disk(path, megabytes):

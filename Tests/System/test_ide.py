@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The IDE controller as a driver in a guest uses it."""
 
-from conftest import needs_kvm
 
-pytestmark = needs_kvm
+# Each runs on both engines.
+BOTH_ENGINES = True
 
 
 def pattern():

@@ -4,9 +4,9 @@
 import re
 import time
 
-from conftest import needs_kvm
 
-pytestmark = needs_kvm
+# Each runs on both engines.
+BOTH_ENGINES = True
 
 
 def packets(guest):

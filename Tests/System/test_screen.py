@@ -4,9 +4,9 @@
 import time
 
 import pytest
-from conftest import needs_kvm
 
-pytestmark = needs_kvm
+# Each runs on both engines.
+BOTH_ENGINES = True
 
 
 def type_text(client, text):

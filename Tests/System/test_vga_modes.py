@@ -5,7 +5,6 @@ import socket
 import subprocess
 import time
 
-from conftest import needs_kvm
 
 MODES = ["0001", "0003", "0004", "0006", "000D", "0010", "0012", "0013", "00F0", "0101", "0110", "0111",
          "0112", "0142"]
@@ -73,7 +72,6 @@ def without_ninth_dots(picture):
     return narrow
 
 
-@needs_kvm
 def test_every_mode_looks_as_in_qemu(start, assemble, tmp_path):
     from PIL import Image
 

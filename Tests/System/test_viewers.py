@@ -10,9 +10,6 @@ import time
 
 import pytest
 from chromium import Chromium
-from conftest import needs_kvm
-
-pytestmark = needs_kvm
 
 # What is typed before pictures are compared.
 FIRST_TEXT = "gqy"
