@@ -20,6 +20,7 @@ BUILD_PACKAGES := libvncserver-dev libpixman-1-dev libaio-dev libxkbcommon-dev l
 # What the tests need besides.
 TEST_PACKAGES := nasm acpica-tools dmidecode qemu-system-x86 qemu-utils tigervnc-viewer xvfb xdotool \
 	gvncviewer chromium x11-apps imagemagick python3-venv isolinux syslinux-common memtest86+ ipxe \
+	bochs bochsbios vgabios \
 	debian-installer-12-netboot-amd64 debian-installer-12-netboot-i386
 
 .PHONY: build run run-grub test unit-test system-test bench torture lint setup setup-build setup-test clean
@@ -50,6 +51,7 @@ system-test: build
 
 bench: build setup-test
 	MARTLET=$(MARTLET) CACHE=$(CACHE) $(PYTHON) Fixtures/bench/run.py $(BENCH_ARGS)
+	MARTLET=$(MARTLET) CACHE=$(CACHE) $(PYTHON) Fixtures/bench/soft.py
 
 torture:
 	MARTLET_TORTURE_COUNT=$${MARTLET_TORTURE_COUNT:-20000000} swift test --filter TortureTests

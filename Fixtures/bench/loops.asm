@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
-; Loops of one kind of instruction each, in 64-bit mode: how fast an engine in software executes. The letter
-; on port 0xE9 before and after each loop lets the host time it. Ends by the debug exit, or Bochs's port
+; Loops of one kind of instruction each, in 64-bit mode: how fast an engine in software executes. A
+; byte on port 0xE9 before each loop, and one after the last, lets the host time them. Ends by the debug exit, or Bochs's port
 ; 0x8900.
 ;
 ; COUNT: rounds of each loop, 16 instructions a round.
@@ -83,7 +83,7 @@ more:
 
 
   ; Integer.
-  mov al, 'i'
+  mov al, 1
   out 0xE9, al
   mov ecx, COUNT
   mov ebx, 3
@@ -106,7 +106,7 @@ more:
   jnz .integer
 
   ; Loads.
-  mov al, 'l'
+  mov al, 2
   out 0xE9, al
   mov ecx, COUNT
   mov esi, 0x200000
@@ -129,7 +129,7 @@ more:
   jnz .loads
 
   ; Stores.
-  mov al, 's'
+  mov al, 3
   out 0xE9, al
   mov ecx, COUNT
 .stores:
@@ -151,7 +151,7 @@ more:
   jnz .stores
 
   ; Branches: calls, returns, conditions taken and not.
-  mov al, 'b'
+  mov al, 4
   out 0xE9, al
   mov ecx, COUNT
 .branches:
@@ -178,7 +178,7 @@ more:
   ret
 
 .x87:
-  mov al, 'x'
+  mov al, 5
   out 0xE9, al
   mov ecx, COUNT / 4
   fldpi
@@ -201,7 +201,7 @@ more:
   dec ecx
   jnz .floats
 
-  mov al, 'v'
+  mov al, 6
   out 0xE9, al
   mov ecx, COUNT / 4
   movapd xmm0, [numbers]
@@ -224,7 +224,7 @@ more:
   dec ecx
   jnz .vectors
 
-  mov al, '.'
+  mov al, 7
   out 0xE9, al
   mov dx, 0x501
   out dx, al
