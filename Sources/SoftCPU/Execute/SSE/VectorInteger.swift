@@ -88,7 +88,8 @@ extension SSE {
     }
   }
 
-  /// PADDS, PADDUS, PSUBS, PSUBUS.
+  /// PADDS, PADDUS, PSUBS, PSUBUS. Where a signed lane overflows, the result is the extreme of
+  /// the sign of `a`. (Comparing with a vector is fast; comparing with a scalar is a loop.)
   private static func saturating(_ opcode: UInt8) -> Handler? {
     switch opcode {
     case 0xD8:
@@ -100,13 +101,35 @@ extension SSE {
     case 0xDD:
       { SSE.binary($0, $1) { (a: Words, b: Words) in (a &+ b).replacing(with: .max, where: a &+ b .< a) } }
     case 0xE8:
-      { SSE.binary($0, $1) { (a: SignedBytes, b: SignedBytes) in PackedInteger.subtractSaturating(a, b) } }
+      {
+        SSE.binary($0, $1) { (a: SignedBytes, b: SignedBytes) in
+          let difference = a &- b
+          return difference.replacing(
+            with: (a &>> 7) ^ .max, where: (a ^ b) & (a ^ difference) .< SignedBytes())
+        }
+      }
     case 0xE9:
-      { SSE.binary($0, $1) { (a: SignedWords, b: SignedWords) in PackedInteger.subtractSaturating(a, b) } }
+      {
+        SSE.binary($0, $1) { (a: SignedWords, b: SignedWords) in
+          let difference = a &- b
+          return difference.replacing(
+            with: (a &>> 15) ^ .max, where: (a ^ b) & (a ^ difference) .< SignedWords())
+        }
+      }
     case 0xEC:
-      { SSE.binary($0, $1) { (a: SignedBytes, b: SignedBytes) in PackedInteger.addSaturating(a, b) } }
+      {
+        SSE.binary($0, $1) { (a: SignedBytes, b: SignedBytes) in
+          let sum = a &+ b
+          return sum.replacing(with: (a &>> 7) ^ .max, where: (a ^ sum) & (b ^ sum) .< SignedBytes())
+        }
+      }
     case 0xED:
-      { SSE.binary($0, $1) { (a: SignedWords, b: SignedWords) in PackedInteger.addSaturating(a, b) } }
+      {
+        SSE.binary($0, $1) { (a: SignedWords, b: SignedWords) in
+          let sum = a &+ b
+          return sum.replacing(with: (a &>> 15) ^ .max, where: (a ^ sum) & (b ^ sum) .< SignedWords())
+        }
+      }
     default: nil
     }
   }

@@ -237,19 +237,23 @@ extension SSE {
     case 0x10:
       { state, raw in
         let mask = state.processor.xmm(0, as: SignedBytes.self)
-        return SSE.binary(state, raw) { (a: Bytes, b: Bytes) in a.replacing(with: b, where: mask .< 0) }
+        return SSE.binary(state, raw) { (a: Bytes, b: Bytes) in
+          a.replacing(with: b, where: mask .< SignedBytes())
+        }
       }
     case 0x14:
       { state, raw in
         let mask = state.processor.xmm(0, as: SignedDoublewords.self)
         return SSE.binary(state, raw) { (a: Doublewords, b: Doublewords) in
-          a.replacing(with: b, where: mask .< 0)
+          a.replacing(with: b, where: mask .< SignedDoublewords())
         }
       }
     case 0x15:
       { state, raw in
         let mask = state.processor.xmm(0, as: SignedQuadwords.self)
-        return SSE.binary(state, raw) { (a: Vector, b: Vector) in a.replacing(with: b, where: mask .< 0) }
+        return SSE.binary(state, raw) { (a: Vector, b: Vector) in
+          a.replacing(with: b, where: mask .< SignedQuadwords())
+        }
       }
     default: nil
     }
