@@ -46,8 +46,7 @@ def test_ipxe_gives_its_prompt(boot):
     guest.screen.wait_for(r"^ +smbios/")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("cpus", [1, 2])
+@pytest.mark.parametrize("cpus", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_memtest_finds_no_error(boot, cpus):
     guest = boot("-kernel", MEMTEST, "-append", "console=ttyS0,115200", "-m", "24", "-smp", cpus, serial=True)
     guest.screen.wait_for(rf"CPU: {cpus} Cores {cpus} Threads")
@@ -63,8 +62,7 @@ def test_memtest_finds_no_error(boot, cpus):
 LANGUAGES = r"Select a language"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["amd64", "i386"])
+@pytest.mark.parametrize("architecture", ["amd64", pytest.param("i386", marks=pytest.mark.slow)])
 def test_debian_installer_asks_for_a_language_on_the_serial_port(boot, architecture):
     guest = boot(
         *installer(architecture, "text"), "-append", "console=ttyS0,115200", "-m", "1024", serial=True, screen=False
@@ -98,7 +96,6 @@ def test_graphical_debian_installer_draws_its_languages(boot):
     guest.screen.wait_until(is_drawn, "no graphical installer")
 
 
-@pytest.mark.slow
 def test_debian_on_a_disk(boot, debian_disk, grub_cd):
     guest = boot(debian_disk, "-snapshot", "-cdrom", grub_cd, "-boot", "c", "-m", "512", serial=True)
     guest.screen.wait_for(r"Debian on Martlet")
