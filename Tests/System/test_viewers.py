@@ -87,7 +87,9 @@ def display(tmp_path):
     reader, writer = os.pipe()
     with open(tmp_path / "xvfb.log", "wb") as log:
         server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1000x700x24", "-nolisten", "tcp"],
+            ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1000x700x24", "-nolisten", "tcp",
+             # Not to start anew whenever the last client has gone, while the next connects.
+             "-noreset"],
             pass_fds=(writer,), stdout=log, stderr=log,
         )
     os.close(writer)
