@@ -127,11 +127,17 @@ def test_tigervnc(guest, display, tmp_path):
             int(place["Y"]) + (int(place["HEIGHT"]) - expected.height) // 2,
         )
 
+    def take():
+        # Refused while the viewer's window is being resized.
+        while subprocess.run(["import", "-window", "root", str(shot)], env=environment, capture_output=True).returncode:
+            assert viewer.poll() is None, "the viewer has ended"
+            time.sleep(0.2)
+
     with open(tmp_path / "tigervnc.log", "wb") as log:
         viewer = subprocess.Popen(
             ["xtigervncviewer", "-Shared", f"127.0.0.1::{guest.port}"], env=environment, stdout=log, stderr=log)
     try:
-        wait_until_shown(lambda: run("import", "-window", "root", str(shot)), shot, expected, corner)
+        wait_until_shown(take, shot, expected, corner)
         run("xdotool", "windowfocus", "--sync", window())
         run("xdotool", "key", "t")
         wait_for_keys(guest, FIRST_TEXT + "t")
