@@ -93,8 +93,14 @@ def display(tmp_path):
             pass_fds=(writer,), stdout=log, stderr=log,
         )
     os.close(writer)
-    assert select.select([reader], [], [], 30)[0], "Xvfb does not start"
-    number = os.read(reader, 16).decode().strip()
+    # The number and the end of its line come apart: who closes the pipe between them ends the server.
+    number = ""
+    while not number.endswith("\n"):
+        assert select.select([reader], [], [], 30)[0], "Xvfb does not start"
+        text = os.read(reader, 16).decode()
+        assert text, "Xvfb has ended"
+        number += text
+    number = number.strip()
     os.close(reader)
     yield f":{number}"
     server.terminate()
