@@ -3,8 +3,18 @@
 import EventLoop
 import Glibc
 
+/// Guest time of a whole machine, which can be stopped and, when a saved machine is restored, set.
+open class MachineClock: Clock {
+  /// Lets time go on.
+  open func start() {}
+  /// Makes time stand still.
+  open func stop() {}
+  /// Sets guest time; only while stopped.
+  open func set(_ time: Nanoseconds) {}
+}
+
 /// Guest time that follows the host's monotonic clock while the machine runs.
-public final class HostClock: Clock {
+public final class HostClock: MachineClock {
   private let loop: EventLoop
   /// Host time at which guest time was zero, moved forward by each pause.
   private var origin: UInt64
@@ -37,7 +47,7 @@ public final class HostClock: Clock {
   }
 
   /// Lets time go on.
-  public func start() {
+  public override func start() {
     guard let time = stoppedAt else { return }
     origin = Self.hostNow &- time
     stoppedAt = nil
@@ -45,14 +55,14 @@ public final class HostClock: Clock {
   }
 
   /// Makes time stand still.
-  public func stop() {
+  public override func stop() {
     guard stoppedAt == nil else { return }
     stoppedAt = now
     nextDeadlineChanged(to: nil)
   }
 
   /// Sets guest time, when a saved machine is restored; only while stopped.
-  public func set(_ time: Nanoseconds) {
+  public override func set(_ time: Nanoseconds) {
     if stoppedAt != nil { stoppedAt = time }
   }
 }

@@ -47,7 +47,7 @@ final class Board {
 
   /// Builds the board. The lock is held.
   init(
-    _ configuration: MachineConfiguration, control: any SystemControl, clock: HostClock, loop: EventLoop
+    _ configuration: MachineConfiguration, control: any SystemControl, clock: MachineClock, loop: EventLoop
   ) throws {
     self.configuration = configuration
     bus = SystemBus(lock: loop.lock, ports: ports, memory: memory)
@@ -144,6 +144,9 @@ final class Board {
     try describeMachine(to: firmware, power: power)
 
     choice.portsAreWired(ports, memory: memory)
+    if configuration.instructionClock != nil {
+      choice.settleDevices { [drives] in for drive in drives { drive.medium?.drain() } }
+    }
     notices = choice.notices
   }
 

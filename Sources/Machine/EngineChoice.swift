@@ -15,9 +15,10 @@ struct EngineChoice {
   /// What people should know, a line each.
   let notices: [String]
   private let kvm: KVMEngine?
+  private let soft: SoftEngine?
   private let platform: PCInterruptPlatform?
 
-  init(_ configuration: MachineConfiguration, bus: SystemBus, clock: HostClock) throws(EngineError) {
+  init(_ configuration: MachineConfiguration, bus: SystemBus, clock: Clock) throws(EngineError) {
     var notices: [String] = []
     var candidates = configuration.accelerators
     if candidates.isEmpty {
@@ -34,7 +35,7 @@ struct EngineChoice {
         switch candidate {
         case .kvm:
           let kvm = try KVMEngine(bus: bus, topology: configuration.topology, cpu: configuration.cpu)
-          (engine, self.kvm, platform) = (kvm, kvm, nil)
+          (engine, self.kvm, soft, platform) = (kvm, kvm, nil, nil)
           notices += kvm.warnings
         case .soft:
           let topology = configuration.topology
@@ -42,7 +43,7 @@ struct EngineChoice {
             clock: clock, apicIDs: (0..<topology.count).map { topology.apicID(of: $0) })
           let soft = try SoftEngine(
             bus: bus, topology: topology, cpu: configuration.cpu, platform: platform, clock: clock)
-          (engine, kvm, self.platform) = (soft, nil, platform)
+          (engine, kvm, self.soft, self.platform) = (soft, nil, soft, platform)
           notices += soft.warnings
         }
         if let failure { notices.append("the guest runs on the \(engine.name) engine: \(failure)") }
@@ -60,6 +61,9 @@ struct EngineChoice {
     kvm?.coalescePortWrites()
     platform?.map(ports: ports, memory: memory)
   }
+
+  /// See ``SoftEngine/settleDevices(by:)``.
+  func settleDevices(by body: @escaping () -> Void) { soft?.settleDevices(by: body) }
 
   /// Why KVM does not suit this host; nil if it does.
   private static var reasonAgainstKVM: String? {

@@ -25,7 +25,7 @@ public final class Machine: @unchecked Sendable {
 
   let lock = MachineLock()
   let loop: EventLoop
-  let clock: HostClock
+  let clock: MachineClock
   let configuration: MachineConfiguration
   let log: Log
   private(set) var board: Board!
@@ -56,7 +56,11 @@ public final class Machine: @unchecked Sendable {
     } catch {
       throw MachineError(error)
     }
-    clock = HostClock(loop: loop)
+    if let counting = configuration.instructionClock {
+      clock = InstructionClock(shift: counting.shift, sleepsWhenIdle: counting.sleepsWhenIdle)
+    } else {
+      clock = HostClock(loop: loop)
+    }
     do {
       try lock.withLock { try build() }
     } catch {

@@ -44,6 +44,8 @@ public struct MachineConfiguration: Sendable {
   public var debugExits: [DebugExitConfiguration] = []
   /// `-rtc`.
   public var rtc = RTCConfiguration()
+  /// `-icount`: time follows the instructions executed; nil for the host's time.
+  public var instructionClock: InstructionClockConfiguration?
   /// `-S`: made, but not started.
   public var startsPaused = false
   /// `-no-reboot`: a reset ends the machine.
@@ -54,6 +56,16 @@ public struct MachineConfiguration: Sendable {
   public var tracedCategories: [String] = []
 
   /// A machine with 256 MiB, one CPU, a VGA card, and nothing to boot.
+  public init() {}
+}
+
+/// A clock that follows the instructions executed.
+public struct InstructionClockConfiguration: Sendable, Equatable {
+  /// An instruction takes 2 to the power of this in nanoseconds, 0 … 10.
+  public var shift = 3
+  /// Whether the host's time passes while the guest is halted.
+  public var sleepsWhenIdle = true
+  /// 8 ns an instruction: about as fast as the engine is.
   public init() {}
 }
 

@@ -7,6 +7,9 @@ extension MachineConfiguration: CustomStringConvertible {
     var lines: [(String, String)] = []
     let engines = accelerators.isEmpty ? "auto" : accelerators.map(\.rawValue).joined(separator: ":")
     lines.append(("machine", "pc (i440FX, PIIX3), accelerator \(engines)"))
+    if let clock = instructionClock {
+      lines.append(("time", "\(1 << clock.shift) ns an instruction"))
+    }
     if let name { lines.append(("name", name)) }
     if let uuid { lines.append(("uuid", uuid)) }
     lines.append(("memory", memoryText))

@@ -21,7 +21,8 @@ public final class SoftEngine: Engine {
   private var virtualCPUs: [Int: SoftVirtualCPU] = [:]
 
   /// An engine that follows `bus.memory`.
-  /// - Parameter clock: guest time, from which the time stamp counter comes: a tick is a nanosecond.
+  /// - Parameter clock: guest time, from which the time stamp counter comes: a tick is a nanosecond. An
+  ///   ``InstructionClock`` is moved by this engine.
   public init(
     bus: SystemBus, topology: CPUTopology, cpu: CPUModelRequest, platform: any InterruptPlatform, clock: Clock
   ) throws(EngineError) {
@@ -40,6 +41,12 @@ public final class SoftEngine: Engine {
           + "cannot address; use fewer CPUs, or numbers of cores and threads that are powers of two")
     }
     machine = SoftMachine(bus: bus)
+    if let clock = clock as? InstructionClock {
+      scheduler.follow(clock, machine: machine)
+      clock.onDeadlineChange = { [unowned machine] in
+        for owner in machine.owners { owner.raise(Attention.deadline) }
+      }
+    }
     bus.memory.addListener(machine)
   }
 
@@ -57,6 +64,10 @@ public final class SoftEngine: Engine {
     cpu.raise(Attention.memory)
     return cpu
   }
+
+  /// For a run that can be repeated: called with the machine's lock held after each access to a device, to
+  /// wait for what it has begun on the host (disk requests), so that it ends at the same instruction each time.
+  public func settleDevices(by body: @escaping () -> Void) { machine.settle = body }
 
   public var traceCategories: [TraceCategory] { [machine.interruptTrace] }
   public var interruptController: any InterruptSink { platform.interruptController }

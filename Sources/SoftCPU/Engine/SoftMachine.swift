@@ -23,6 +23,8 @@ final class SoftMachine {
   var translations: [TLBSet] = []
   /// The virtual CPUs, to be told of changes.
   var owners: [SoftVirtualCPU] = []
+  /// Waits for what devices have begun on the host, in a run that can be repeated. With the bus's lock held.
+  var settle: (() -> Void)?
   /// The thread that executes guests is in an access to a device, and so between two instructions as far as
   /// memory goes. Guarded by the bus's lock.
   var isInDeviceAccess = false

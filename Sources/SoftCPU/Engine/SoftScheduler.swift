@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import Bus
 import CPU
 import Glibc
 import Synchronization
@@ -20,9 +21,22 @@ final class SoftScheduler: @unchecked Sendable {
   /// that spinning for another is no loss.
   private static let slice: UInt64 = 50_000
 
+  /// The clock this scheduler moves, if there is one, and whose lock guards it.
+  private var clock: InstructionClock?
+  private var machine: SoftMachine?
+
   init() {
     pthread_mutex_init(mutex, nil)
-    pthread_cond_init(condition, nil)
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(condition, &attributes)
+    pthread_condattr_destroy(&attributes)
+  }
+
+  /// Moves `clock` by the instructions executed, and fires its timers.
+  func follow(_ clock: InstructionClock, machine: SoftMachine) {
+    (self.clock, self.machine) = (clock, machine)
   }
 
   deinit {
@@ -57,11 +71,62 @@ final class SoftScheduler: @unchecked Sendable {
           active = next
           active.cpu.activateSIMD()
         }
-        if let exit = next.runSlice(Self.slice) { return exit }
+        if let exit = next.runSlice(sliceLength) { return exit }
+        fireTimers()
         if processor.isKicked { break }
       }
-      if isIdle { wait { processor.isKicked || processors.contains { $0.isRunnable } } }
+      if isIdle { idle { processor.isKicked || processors.contains { $0.isRunnable } } }
     }
+  }
+
+  // MARK: Time that follows the instructions
+
+  /// Instructions until the next processor has its turn or a timer is due.
+  private var sliceLength: UInt64 {
+    guard let clock, let machine else { return Self.slice }
+    guard let deadline = machine.bus.lock.withLock({ clock.nextDeadline }) else { return Self.slice }
+    let now = clock.now
+    let instructions = deadline > now ? (deadline - now) >> clock.shift : 0
+    return min(Self.slice, max(instructions, UInt64(Decoder.maximumCount)))
+  }
+
+  private func fireTimers() {
+    guard let clock, let machine else { return }
+    machine.bus.lock.withLock {
+      guard let deadline = clock.nextDeadline, deadline <= clock.now else { return }
+      clock.fireTimers(dueBy: clock.now)
+      machine.settle?()
+    }
+  }
+
+  /// Nothing can be executed: waits until there is something, or until a timer is due.
+  private func idle(until isDone: () -> Bool) {
+    guard let clock, let machine, let deadline = machine.bus.lock.withLock({ clock.nextDeadline }) else {
+      return wait(until: isDone)
+    }
+    let now = clock.now
+    let remaining = deadline > now ? deadline - now : 0
+    if clock.sleepsWhenIdle, remaining > 0 {
+      let begin = HostClock.hostNow
+      wait(atMost: remaining, until: isDone)
+      // Woken from outside: only as much time has passed as it took.
+      if isDone() { return clock.pass(min(remaining, HostClock.hostNow &- begin)) }
+    }
+    clock.pass(remaining)
+    fireTimers()
+  }
+
+  /// Sleeps until `condition` holds or some time has passed.
+  private func wait(atMost nanoseconds: UInt64, until isDone: () -> Bool) {
+    let end = HostClock.hostNow &+ min(nanoseconds, 1 << 60)
+    var time = timespec(tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
+    pthread_mutex_lock(mutex)
+    waiting.add(1, ordering: .sequentiallyConsistent)
+    while !isDone() {
+      if pthread_cond_timedwait(condition, mutex, &time) == ETIMEDOUT { break }
+    }
+    waiting.subtract(1, ordering: .sequentiallyConsistent)
+    pthread_mutex_unlock(mutex)
   }
 
   /// Has whoever waits look again.

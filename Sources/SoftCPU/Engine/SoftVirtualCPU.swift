@@ -20,6 +20,7 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
   let bus: SystemBus
   private let machine: SoftMachine
   private let clock: Clock
+  private let instructionClock: InstructionClock?
   private let scheduler: SoftScheduler
   private let attention = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 1)
   private let jumpCache = UnsafeMutablePointer<JumpCacheEntry>.allocate(capacity: JumpCache.entryCount)
@@ -39,7 +40,9 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
   var hitDataBreakpoint = false
   var checksAlignment = false
   let interruptTrace: TraceCategory
-  private var randomState: SystemRandomNumberGenerator
+  /// For a run that can be repeated, numbers that are the same each time.
+  private var repeatableState: UInt64 = 0
+  private var randomState = SystemRandomNumberGenerator()
 
   init(
     index: Int, cpuid: SoftCPUID, localAPIC: any LocalInterruptController, machine: SoftMachine, clock: Clock,
@@ -48,9 +51,9 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
     (self.index, self.cpuid, self.localAPIC, self.machine, self.clock, self.scheduler) = (
       index, cpuid, localAPIC, machine, clock, scheduler
     )
+    instructionClock = clock as? InstructionClock
     bus = machine.bus
     interruptTrace = machine.interruptTrace
-    randomState = SystemRandomNumberGenerator()
     attention.initialize(to: Atomic(0))
     jumpCache.initialize(repeating: JumpCacheEntry(), count: JumpCache.entryCount)
     vectors.initializeMemory(as: UInt8.self, repeating: 0, count: 256 + 128)
@@ -117,10 +120,16 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
   /// - Returns: what the machine must decide, or nil.
   func runSlice(_ count: UInt64) -> VirtualCPUExit? {
     cpu.pointee.stopAt = cpu.pointee.executed &+ count
+    sliceStart = cpu.pointee.executed
+    defer {
+      tellClock()
+      executedBefore = nil
+    }
+    executedBefore = instructionClock?.executed
     repeat {
       if attention.pointee.load(ordering: .relaxed) != 0 {
         if isKicked { return nil }
-        attend()
+        if attend() { return nil }
       }
       takeInterrupts()
       if cpu.pointee.request == .shutdown { return shutDown() }
@@ -140,6 +149,17 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
       // A block is entered only if all of it may be executed.
     } while cpu.pointee.executed &+ UInt64(Decoder.maximumCount) <= cpu.pointee.stopAt
     return nil
+  }
+
+  /// Where the slice began, and what the instruction clock showed then.
+  private var sliceStart: UInt64 = 0
+  private var executedBefore: UInt64?
+
+  /// Brings a clock that follows the instructions up to date.
+  @inline(__always)
+  private func tellClock() {
+    guard let executedBefore else { return }
+    instructionClock?.executed = executedBefore &+ (cpu.pointee.executed &- sliceStart)
   }
 
   /// A triple fault: the processor stops until it is reset.
@@ -204,7 +224,8 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
   }
 
   /// Sees to what others asked for.
-  private func attend() {
+  /// - Returns: whether the slice is over: the next one ends at another deadline.
+  private func attend() -> Bool {
     let bits = attention.pointee.bitwiseAnd(Attention.kick, ordering: .sequentiallyConsistent).oldValue
     if bits & Attention.memory != 0 { machine.takeOverMemoryChanges() }
     if bits & Attention.initialize != 0 { initialize() }
@@ -225,6 +246,7 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
         takeNMI()
       }
     }
+    return bits & Attention.deadline != 0
   }
 
   /// An NMI waits until it may be delivered.
@@ -354,9 +376,20 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
   }
 
   /// The machine's time stamp counter: guest time in nanoseconds.
-  var machineTimeStamp: UInt64 { clock.now }
+  var machineTimeStamp: UInt64 {
+    tellClock()
+    return clock.now
+  }
 
-  func randomNumber() -> UInt64 { randomState.next() }
+  func randomNumber() -> UInt64 {
+    guard instructionClock != nil else { return randomState.next() }
+    // SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+    repeatableState &+= 0x9E37_79B9_7F4A_7C15
+    var value = repeatableState
+    value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+    value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+    return value ^ value >> 31
+  }
 
   // MARK: Devices
 
@@ -394,8 +427,10 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
   @inline(__always)
   private func withDevices<Result>(_ body: () -> Result) -> Result {
     bus.lock.lock()
+    tellClock()
     machine.isInDeviceAccess = true
     let result = body()
+    machine.settle?()
     machine.isInDeviceAccess = false
     bus.lock.unlock()
     return result

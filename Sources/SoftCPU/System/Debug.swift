@@ -71,4 +71,6 @@ enum Attention {
   /// The memory map changed, or a device wrote to pages with code, or written pages were collected.
   static let memory: UInt32 = 1 << 5
   static let breakpoint: UInt32 = 1 << 6
+  /// The next deadline of a clock that follows the instructions changed.
+  static let deadline: UInt32 = 1 << 7
 }

@@ -19,6 +19,7 @@ struct ConfigurationBuilder {
     globals = try GlobalProperties(options.machine.global)
     try configureMachine()
     try configureClock()
+    try configureInstructionClock()
     try configureBoot()
     try configureDrives()
     try configureCharacters()

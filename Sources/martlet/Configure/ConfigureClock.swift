@@ -29,6 +29,23 @@ extension ConfigurationBuilder {
     try list.finish()
   }
 
+  /// `-icount shift=N,sleep=on|off`.
+  mutating func configureInstructionClock() throws(OptionError) {
+    guard let text = options.machine.icount else { return }
+    var list = try PropertyList(text, option: "-icount", implied: "shift")
+    var clock = InstructionClockConfiguration()
+    if let shift = try list.takeInteger("shift", in: 0...10) { clock.shift = shift }
+    clock.sleepsWhenIdle = try list.takeFlag("sleep") ?? true
+    try list.finish()
+    guard !configuration.accelerators.contains(.kvm) else {
+      throw OptionError("-icount: only '-accel soft' counts instructions")
+    }
+    configuration.accelerators = [.soft]
+    configuration.instructionClock = clock
+    // A time of day that does not depend on when the machine was started is for '-rtc base=DATE'.
+    configuration.rtc.followsGuestTime = true
+  }
+
   /// Seconds from 1970 to a date in the proleptic Gregorian calendar, without time zones.
   private func secondsSinceEpoch(_ text: String) -> Int64? {
     let parts = text.split(separator: "T", omittingEmptySubsequences: false)

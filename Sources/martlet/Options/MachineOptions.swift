@@ -57,6 +57,12 @@ struct MachineOptions: ParsableArguments {
       "Real-time clock: base=utc, localtime or a date; clock=host or vm.", valueName: "base=,clock="))
   var rtc: String?
   @Option(
+    name: option("icount"),
+    help: ArgumentHelp(
+      "Time follows the instructions executed, 2^N ns each: a run can be repeated exactly.",
+      valueName: "shift=N,sleep="))
+  var icount: String?
+  @Option(
     name: option("device"),
     help: ArgumentHelp("Add a device; '-device help' lists them.", valueName: "driver[,prop=value]"))
   var device: [String] = []
