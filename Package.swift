@@ -127,7 +127,7 @@ let package = Package(
     tests(
       of: "SoftCPU",
       uses: ["InstructionTorture", "CNativeExecutor", "CPU", "Bus", "GuestMemory", "EventLoop"]),
-    tests(of: "Chipset", uses: ["CharacterDevice"]),
+    tests(of: "Chipset", uses: ["CPU", "CharacterDevice"]),
     tests(of: "Firmware"),
     tests(of: "IDE", uses: ["Block"]),
     tests(of: "VGA", uses: ["Display"], excluding: ["Goldens"]),

@@ -119,6 +119,8 @@ public struct PlatformState: SavedState {
     public var registerSelect: UInt32 = 0
     public var id: UInt32 = 0
     public var irr: UInt32 = 0
+    /// The levels of the 24 inputs; nil if the engine does not tell.
+    public var lines: UInt32?
     /// 24 redirection entries.
     public var redirection: [UInt64] = Array(repeating: 1 << 16, count: 24)
     public init() {}
@@ -145,8 +147,12 @@ public struct PlatformState: SavedState {
       public var mode: UInt8 = 0
       public var bcd: UInt8 = 0
       public var gate: UInt8 = 0
-      /// Nanoseconds since the count was loaded.
+      /// Nanoseconds since the count was loaded; negative if it is yet to be.
       public var sinceLoad: Int64 = 0
+      /// A count that takes effect later: at the end of the period or at the trigger; nil if the engine keeps none.
+      public var pendingCount: UInt32?
+      /// Whether there has been a control word but no count since; nil if the engine does not tell.
+      public var awaitsCount: Bool?
       public init() {}
     }
   }

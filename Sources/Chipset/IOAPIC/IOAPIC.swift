@@ -19,12 +19,22 @@ public final class IOAPIC: RegisterFile {
 
   func reset() { state = PlatformState.IOAPIC() }
 
-  func save() -> PlatformState.IOAPIC { state }
+  func save() -> PlatformState.IOAPIC {
+    var saved = state
+    saved.lines = levels
+    return saved
+  }
 
-  /// The number of entries was checked.
-  func restore(_ saved: PlatformState.IOAPIC) {
+  /// Takes a state over, whose number of entries was checked. One of another engine, which does not tell the inputs'
+  /// levels, is completed by `knownLevels`, and what it has not delivered is sent.
+  func restore(_ saved: PlatformState.IOAPIC, knownLevels: UInt32) {
     state = saved
-    levels = saved.irr
+    state.baseAddress = Self.base
+    state.registerSelect &= 0xFF
+    state.id &= 15
+    state.lines = nil
+    levels = (saved.lines ?? (saved.irr | knownLevels)) & 0xFF_FFFF
+    guard saved.lines == nil else { return }
     for input in 0..<Self.inputCount { service(input) }
   }
 
@@ -35,6 +45,8 @@ public final class IOAPIC: RegisterFile {
     static let remoteIRR: UInt64 = 1 << 14
     static let logical: UInt64 = 1 << 11
     static let masked: UInt64 = 1 << 16
+    static let mode: UInt64 = 7 << 8
+    static let lowestPriority: UInt64 = 1 << 8
     /// What a write does not change: delivery status and remote IRR.
     static let readOnly: UInt64 = 1 << 12 | 1 << 14
   }
@@ -61,15 +73,18 @@ public final class IOAPIC: RegisterFile {
     let isLevel = entry & Entry.levelTriggered != 0
     if isLevel {
       guard entry & Entry.remoteIRR == 0 else { return }
-      state.redirection[input] |= Entry.remoteIRR
+      // Only these two modes are ended by an EOI.
+      if entry & Entry.mode <= Entry.lowestPriority { state.redirection[input] |= Entry.remoteIRR }
     } else {
       state.irr &= ~bit
     }
-    bus.deliver(
+    let isAccepted = bus.deliver(
       APICMessage(
         destination: UInt32(entry >> 56), isLogical: entry & Entry.logical != 0,
         mode: APICMessage.Mode(rawValue: UInt8(entry >> 8 & 7)) ?? .reserved3,
         vector: UInt8(truncatingIfNeeded: entry), isLevel: isLevel))
+    // Nobody will end what nobody took.
+    if !isAccepted { state.redirection[input] &= ~Entry.remoteIRR }
   }
 
   /// A local APIC has finished a level-triggered interrupt.
@@ -118,7 +133,7 @@ public final class IOAPIC: RegisterFile {
     let old = state.redirection[input]
     var entry: UInt64
     if isUpper {
-      entry = old & 0xFFFF_FFFF | value << 32
+      entry = old & 0xFFFF_FFFF | (value & 0xFF00_0000) << 32
     } else {
       entry = old & ~0xFFFF_FFFF | value & 0x1_FFFF & ~Entry.readOnly | old & Entry.readOnly
     }
@@ -126,9 +141,8 @@ public final class IOAPIC: RegisterFile {
     if entry & Entry.levelTriggered == 0 { entry &= ~Entry.remoteIRR }
     state.redirection[input] = entry
     let bit = (1 as UInt32) << UInt32(input)
-    if entry & Entry.levelTriggered != 0 {
-      state.irr = levels & bit != 0 ? state.irr | bit : state.irr & ~bit
-    }
+    // What waits is a level; an edge was sent when it came.
+    state.irr = entry & Entry.levelTriggered != 0 && levels & bit != 0 ? state.irr | bit : state.irr & ~bit
     service(input)
   }
 }

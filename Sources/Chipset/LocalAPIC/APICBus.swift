@@ -24,19 +24,36 @@ final class APICBus {
   /// The 8259 pair's acknowledge, for interrupts sent as ExtINT.
   var acknowledgeExternal: (() -> UInt8)?
 
+  /// A state is being restored: what changes is no event.
+  var isRestoring = false
+
   func add(_ apic: LocalAPIC) { localAPICs.append(apic) }
 
-  func deliver(_ message: APICMessage) {
+  /// INT of the 8259 pair changed: it goes to LINT0 of all.
+  func externalInterruptChanged(isRaised: Bool) {
+    for index in localAPICs.indices {
+      localAPICs[index].externalChanged(isRaised: isRaised, isEdge: isRaised && !isRestoring)
+    }
+  }
+
+  /// - Returns: Whether anyone took it.
+  @discardableResult
+  func deliver(_ message: APICMessage) -> Bool {
     if message.mode == .lowestPriority {
       var best: LocalAPIC?
-      for apic in localAPICs where apic.matches(message) && apic.isSoftwareEnabled {
+      for index in localAPICs.indices {
+        let apic = localAPICs[index]
+        guard apic.matches(message), apic.isSoftwareEnabled else { continue }
         if let found = best, found.processorPriority <= apic.processorPriority { continue }
         best = apic
       }
-      best?.accept(message)
-    } else {
-      for apic in localAPICs where apic.matches(message) { apic.accept(message) }
+      return best?.accept(message) ?? false
     }
+    var isAccepted = false
+    for index in localAPICs.indices where localAPICs[index].matches(message) {
+      if localAPICs[index].accept(message) { isAccepted = true }
+    }
+    return isAccepted
   }
 
   /// An inter-processor interrupt with a shorthand: 1 self, 2 all, 3 all others.
@@ -44,7 +61,10 @@ final class APICBus {
     switch shorthand {
     case 0: deliver(message)
     case 1: sender.accept(message)
-    default: for apic in localAPICs where shorthand == 2 || apic !== sender { apic.accept(message) }
+    default:
+      for index in localAPICs.indices where shorthand == 2 || localAPICs[index] !== sender {
+        localAPICs[index].accept(message)
+      }
     }
   }
 

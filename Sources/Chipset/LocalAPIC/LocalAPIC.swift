@@ -10,7 +10,7 @@ public final class LocalAPIC: LocalInterruptController {
   /// Offsets of registers in the page (SDM volume 3, table 10-1), 16 bytes apart.
   private enum Register {
     static let id = 0x20, version = 0x30, taskPriority = 0x80, arbitrationPriority = 0x90
-    static let processorPriority = 0xA0, endOfInterrupt = 0xB0, logicalDestination = 0xD0
+    static let processorPriority = 0xA0, endOfInterrupt = 0xB0, remoteRead = 0xC0, logicalDestination = 0xD0
     static let destinationFormat = 0xE0, spurious = 0xF0, inService = 0x100, triggerMode = 0x180
     static let request = 0x200, errorStatus = 0x280, commandLow = 0x300, commandHigh = 0x310
     static let timer = 0x320, thermal = 0x330, performance = 0x340, lint0 = 0x350, lint1 = 0x360,
@@ -19,8 +19,11 @@ public final class LocalAPIC: LocalInterruptController {
   }
 
   private static let masked: UInt32 = 1 << 16
+  /// Version 0x14, six entries in the local vector table.
+  private static let version: UInt32 = 5 << 16 | 0x14
   private static let baseEnable: UInt64 = 1 << 11
   private static let baseExtended: UInt64 = 1 << 10
+  private static let baseWritable: UInt64 = 0xFF_FFFF_F000 | baseEnable | baseExtended | 1 << 8
 
   /// A register of the page by its number: offset / 16.
   private var words = InlineArray<64, UInt32>(repeating: 0)
@@ -63,8 +66,7 @@ public final class LocalAPIC: LocalInterruptController {
   private func resetRegisters() {
     for word in 0..<64 { words[word] = 0 }
     self[Register.id] = isExtended ? initialID : initialID << 24
-    // Version 0x14, six entries in the local vector table.
-    self[Register.version] = 5 << 16 | 0x14
+    self[Register.version] = Self.version
     self[Register.destinationFormat] = ~0
     self[Register.spurious] = 0xFF
     for offset in stride(from: Register.timer, through: Register.error, by: 16) { self[offset] = Self.masked }
@@ -84,9 +86,11 @@ public final class LocalAPIC: LocalInterruptController {
 
   /// The highest bit of a 256-bit register; nil if none is set.
   private func highest(_ offset: Int) -> UInt8? {
-    for index in (0..<8).reversed() {
+    var index = 7
+    while index >= 0 {
       let word = self[offset + index * 16]
       if word != 0 { return UInt8(index * 32 + 31 - word.leadingZeroBitCount) }
+      index -= 1
     }
     return nil
   }
@@ -110,7 +114,7 @@ public final class LocalAPIC: LocalInterruptController {
 
   /// Whether the 8259 pair's interrupts come through: by LINT0 as ExtINT, or directly if this APIC is off.
   private var acceptsExternal: Bool {
-    isBootstrap && (!isEnabled || self[Register.lint0] & (Self.masked | 0x700) == 0x700)
+    isEnabled ? self[Register.lint0] & (Self.masked | 0x700) == 0x700 : isBootstrap
   }
 
   private var deliverable: UInt8? {
@@ -130,7 +134,9 @@ public final class LocalAPIC: LocalInterruptController {
   }
 
   /// INT of the 8259 pair changed.
-  func externalChanged(isRaised: Bool) {
+  func externalChanged(isRaised: Bool, isEdge: Bool) {
+    // As a fixed interrupt or an NMI LINT0 takes the edge.
+    if isEdge, isEnabled { fire(Register.lint0) }
     isExternalRaised = isRaised
     update()
   }
@@ -170,32 +176,44 @@ public final class LocalAPIC: LocalInterruptController {
     return own >> 4 == message.destination >> 4 & 15 && own & message.destination & 15 != 0
   }
 
-  func accept(_ message: APICMessage) {
+  /// - Returns: Whether it was taken.
+  @discardableResult
+  func accept(_ message: APICMessage) -> Bool {
     switch message.mode {
-    case .fixed, .lowestPriority: request(message.vector, isLevel: message.isLevel)
+    case .fixed, .lowestPriority: return request(message.vector, isLevel: message.isLevel)
     case .nonMaskable: processor?.deliverNMI()
     case .initialize:
-      guard message.isAsserted else { return }
+      guard message.isAsserted else { return false }
       let id = self[Register.id]
       resetRegisters()
       self[Register.id] = id
       processor?.deliverINIT()
     case .startup: processor?.deliverStartup(vector: message.vector)
-    case .external: if let vector = bus.acknowledgeExternal?() { request(vector, isLevel: false) }
-    case .systemManagement, .reserved3: break
+    case .external:
+      guard let vector = bus.acknowledgeExternal?() else { return false }
+      return request(vector, isLevel: false)
+    case .systemManagement, .reserved3: return false
     }
+    return true
   }
 
-  private func request(_ vector: UInt8, isLevel: Bool) {
-    guard isSoftwareEnabled else { return }
-    guard vector >= 16 else { return note(error: 1 << 6) }
+  @discardableResult
+  private func request(_ vector: UInt8, isLevel: Bool) -> Bool {
+    guard isSoftwareEnabled else { return false }
+    guard vector >= 16 else {
+      note(error: 1 << 6)
+      return false
+    }
     set(Register.triggerMode, vector, isLevel)
     set(Register.request, vector, true)
     update()
+    return true
   }
 
   /// An error for ESR, which interrupts by its own vector.
   private func note(error: UInt32) {
+    // Once until the guest has seen it.
+    guard errors & error == 0 else { return }
     errors |= error
     fire(Register.error)
   }
@@ -246,11 +264,11 @@ public final class LocalAPIC: LocalInterruptController {
     case Register.timer:
       let old = self[Register.timer]
       self[Register.timer] = softwareMask(value & 0x7_00FF)
-      if (old ^ value) >> 17 & 3 != 0 {
+      if ((old >> 17 & 3) == 2) != (timerMode == 2) {
         deadline = 0
-        countTimer?.disarm()
         self[Register.initialCount] = 0
       }
+      scheduleTimer()
     case Register.thermal, Register.performance: self[offset & 0x3F0] = softwareMask(value & 0x1_07FF)
     case Register.lint0, Register.lint1:
       self[offset & 0x3F0] = softwareMask(value & 0x1_A7FF)
@@ -260,14 +278,16 @@ public final class LocalAPIC: LocalInterruptController {
       guard timerMode != 2 else { return }
       self[Register.initialCount] = value
       countStart = clock.now
-      scheduleCount()
+      scheduleTimer()
     case Register.divide:
+      let remaining = currentCount
       self[Register.divide] = value & 0xB
-      if self[Register.initialCount] != 0, timerMode != 2 {
-        countStart = clock.now
-        scheduleCount()
-      }
-    default: break
+      startCount(from: remaining)
+      scheduleTimer()
+    case Register.version, Register.arbitrationPriority, Register.processorPriority, Register.remoteRead,
+      Register.inService..<Register.errorStatus, Register.currentCount:
+      break
+    default: note(error: 1 << 7)
     }
   }
 
@@ -327,35 +347,44 @@ public final class LocalAPIC: LocalInterruptController {
     return ticks >= initial ? 0 : UInt32(truncatingIfNeeded: initial - ticks)
   }
 
-  private func scheduleCount() {
-    let initial = UInt64(self[Register.initialCount])
-    guard initial != 0 else {
+  /// Has the counter show `remaining` now.
+  private func startCount(from remaining: UInt32) {
+    let counted = UInt64(self[Register.initialCount] &- min(remaining, self[Register.initialCount]))
+    countStart = clock.now &- counted << divideShift
+  }
+
+  /// Interrupts of a periodic timer nearer together than this, in nanoseconds, are left out: no guest can serve them, and
+  /// they would keep the host busy.
+  private static let shortestPeriod: UInt64 = 10_000
+
+  /// Arms the host's side for the next interrupt, if there will be one.
+  private func scheduleTimer() {
+    guard self[Register.timer] & Self.masked == 0, let next = nextTimerInterrupt() else {
       countTimer?.disarm()
       return
     }
-    countTimer?.arm(at: countStart &+ initial << divideShift)
+    countTimer?.arm(at: next)
+  }
+
+  private func nextTimerInterrupt() -> UInt64? {
+    let now = clock.now
+    if timerMode == 2 {
+      guard deadline != 0, let processor else { return nil }
+      let timeStamp = processor.timeStamp
+      return deadline > timeStamp ? now &+ min(deadline &- timeStamp, 1 << 62) : now
+    }
+    let period = UInt64(self[Register.initialCount]) << divideShift
+    guard period != 0 else { return nil }
+    let elapsed = now &- countStart
+    guard timerMode == 1 else { return elapsed < period ? countStart &+ period : nil }
+    let stride = period >= Self.shortestPeriod ? period : (Self.shortestPeriod / period + 1) * period
+    return countStart &+ (elapsed / stride &+ 1) &* stride
   }
 
   private func timerElapsed() {
-    if timerMode == 2 {
-      guard deadline != 0 else { return }
-      deadline = 0
-    } else if timerMode == 1 {
-      let period = max(1, UInt64(self[Register.initialCount]) << divideShift)
-      // Periods that were missed are gone.
-      countStart &+= max(1, (clock.now &- countStart) / period) &* period
-      scheduleCount()
-    }
+    if timerMode == 2 { deadline = 0 }
     fire(Register.timer)
-  }
-
-  private func scheduleDeadline() {
-    guard deadline != 0, timerMode == 2, let processor else {
-      countTimer?.disarm()
-      return
-    }
-    let remaining = Int64(bitPattern: deadline &- processor.timeStamp)
-    countTimer?.arm(at: clock.now &+ UInt64(max(0, remaining)))
+    scheduleTimer()
   }
 
   // MARK: MSRs
@@ -371,9 +400,14 @@ public final class LocalAPIC: LocalInterruptController {
         return UInt64(self[Register.commandHigh]) << 32 | UInt64(self[Register.commandLow])
       case Register.logicalDestination: return UInt64((initialID >> 4) << 16 | 1 << (initialID & 15))
       case Register.destinationFormat, Register.commandHigh, Register.arbitrationPriority,
-        Register.selfInterrupt:
+        Register.selfInterrupt, Register.endOfInterrupt, Register.remoteRead:
         return nil
-      default: return UInt64(readRegister(offset))
+      case Register.id, Register.version, Register.taskPriority, Register.processorPriority,
+        Register.spurious,
+        Register.inService..<Register.errorStatus + 0x10, Register.timer...Register.currentCount,
+        Register.divide:
+        return UInt64(readRegister(offset))
+      default: return nil
       }
     default: return nil
     }
@@ -385,7 +419,7 @@ public final class LocalAPIC: LocalInterruptController {
     case 0x6E0:
       guard timerMode == 2 else { return true }
       deadline = value
-      scheduleDeadline()
+      scheduleTimer()
       return true
     case 0x800...0x83F where isExtended:
       let offset = Int(number - 0x800) * 16
@@ -394,9 +428,14 @@ public final class LocalAPIC: LocalInterruptController {
         self[Register.commandLow] = UInt32(truncatingIfNeeded: value) & ~(1 << 12)
         self[Register.commandHigh] = UInt32(truncatingIfNeeded: value >> 32)
         sendCommand(UInt32(truncatingIfNeeded: value), destination: UInt32(truncatingIfNeeded: value >> 32))
-      case Register.selfInterrupt: request(UInt8(truncatingIfNeeded: value), isLevel: false)
-      case Register.taskPriority, Register.endOfInterrupt, Register.spurious, Register.errorStatus,
-        Register.timer...Register.initialCount, Register.divide:
+      case Register.selfInterrupt:
+        guard value <= 0xFF else { return false }
+        request(UInt8(truncatingIfNeeded: value), isLevel: false)
+      case Register.endOfInterrupt, Register.errorStatus:
+        guard value == 0 else { return false }
+        writeRegister(offset, 0)
+      case Register.taskPriority, Register.spurious, Register.timer...Register.initialCount,
+        Register.divide:
         guard value >> 32 == 0 else { return false }
         writeRegister(offset, UInt32(truncatingIfNeeded: value))
       default: return false
@@ -407,8 +446,7 @@ public final class LocalAPIC: LocalInterruptController {
   }
 
   private func writeBase(_ value: UInt64) -> Bool {
-    let allowed: UInt64 = 0xFF_FFFF_F000 | Self.baseEnable | Self.baseExtended | 1 << 8
-    guard value & ~allowed == 0 else { return false }
+    guard value & ~Self.baseWritable == 0 else { return false }
     let (enable, extended) = (value & Self.baseEnable != 0, value & Self.baseExtended != 0)
     // x2APIC mode is entered from xAPIC mode and left only by disabling (SDM volume 3, section 10.12.5).
     if extended, !enable || !isEnabled { return false }
@@ -423,28 +461,28 @@ public final class LocalAPIC: LocalInterruptController {
 
   // MARK: State
 
+  /// The ID is where it is in xAPIC mode, as other engines have it.
   public var savedRegisters: [UInt32] {
     var saved = (0..<64).map { words[$0] }
+    if isExtended { saved[Register.id >> 4] = initialID << 24 }
     saved[Register.currentCount >> 4] = currentCount
     return saved
   }
 
   public func restore(registers: [UInt32], base: UInt64, deadline: UInt64) {
     guard registers.count == 64 else { return }
-    self.base = base
+    self.base = base & Self.baseWritable
+    // x2APIC mode without being on is none.
+    if !isEnabled { self.base &= ~Self.baseExtended }
     for index in 0..<64 { words[index] = registers[index] }
-    self.deadline = deadline
+    if isExtended { self[Register.id] = initialID }
+    self[Register.version] = Self.version
+    self.deadline = timerMode == 2 ? deadline : 0
     errors = 0
-    if timerMode == 2 {
-      scheduleDeadline()
-    } else {
-      let (initial, current) = (
-        UInt64(registers[Register.initialCount >> 4]), UInt64(registers[Register.currentCount >> 4])
-      )
-      countStart = clock.now &- (initial &- min(current, initial)) << divideShift
-      if initial != 0, current != 0 { scheduleCount() } else { countTimer?.disarm() }
-    }
-    isRequested = !isRequested
+    startCount(from: registers[Register.currentCount >> 4])
+    scheduleTimer()
     update()
+    // The processor's own state was replaced, too: it is told in any case.
+    processor?.interruptRequestChanged(isRaised: isRequested)
   }
 }
