@@ -7,40 +7,29 @@ import CPU
 ///
 /// Its timer counts nanoseconds of guest time. Called with the machine's lock held.
 public final class LocalAPIC: LocalInterruptController {
-  /// Offsets of registers in the page (SDM volume 3, table 10-1), 16 bytes apart.
-  private enum Register {
-    static let id = 0x20, version = 0x30, taskPriority = 0x80, arbitrationPriority = 0x90
-    static let processorPriority = 0xA0, endOfInterrupt = 0xB0, remoteRead = 0xC0, logicalDestination = 0xD0
-    static let destinationFormat = 0xE0, spurious = 0xF0, inService = 0x100, triggerMode = 0x180
-    static let request = 0x200, errorStatus = 0x280, commandLow = 0x300, commandHigh = 0x310
-    static let timer = 0x320, thermal = 0x330, performance = 0x340, lint0 = 0x350, lint1 = 0x360,
-      error = 0x370
-    static let initialCount = 0x380, currentCount = 0x390, divide = 0x3E0, selfInterrupt = 0x3F0
-  }
-
-  private static let masked: UInt32 = 1 << 16
+  static let masked: UInt32 = 1 << 16
   /// Version 0x14, six entries in the local vector table.
-  private static let version: UInt32 = 5 << 16 | 0x14
-  private static let baseEnable: UInt64 = 1 << 11
-  private static let baseExtended: UInt64 = 1 << 10
-  private static let baseWritable: UInt64 = 0xFF_FFFF_F000 | baseEnable | baseExtended | 1 << 8
+  static let version: UInt32 = 5 << 16 | 0x14
+  static let baseEnable: UInt64 = 1 << 11
+  static let baseExtended: UInt64 = 1 << 10
+  static let baseWritable: UInt64 = 0xFF_FFFF_F000 | baseEnable | baseExtended | 1 << 8
 
   /// A register of the page by its number: offset / 16.
-  private var words = InlineArray<64, UInt32>(repeating: 0)
-  private var base: UInt64
+  var words = InlineArray<64, UInt32>(repeating: 0)
+  var base: UInt64
   /// IA32_TSC_DEADLINE; 0 if not armed.
-  private var deadline: UInt64 = 0
-  private var errors: UInt32 = 0
+  var deadline: UInt64 = 0
+  var errors: UInt32 = 0
   /// When the timer's count was loaded.
-  private var countStart: UInt64 = 0
-  private let initialID: UInt32
-  private let isBootstrap: Bool
-  private let clock: Clock
-  private unowned let bus: APICBus
-  private var countTimer: Clock.Timer?
-  private var isRequested = false
+  var countStart: UInt64 = 0
+  let initialID: UInt32
+  let isBootstrap: Bool
+  let clock: Clock
+  unowned let bus: APICBus
+  var countTimer: Clock.Timer?
+  var isRequested = false
   /// INT of the 8259 pair, for the bootstrap processor.
-  private var isExternalRaised = false
+  var isExternalRaised = false
   public weak var processor: (any InterruptibleProcessor)?
 
   init(id: UInt32, isBootstrap: Bool, clock: Clock, bus: APICBus) {
@@ -51,7 +40,7 @@ public final class LocalAPIC: LocalInterruptController {
     reset()
   }
 
-  private subscript(_ offset: Int) -> UInt32 {
+  subscript(_ offset: Int) -> UInt32 {
     get { words[offset >> 4 & 63] }
     set { words[offset >> 4 & 63] = newValue }
   }
@@ -63,7 +52,7 @@ public final class LocalAPIC: LocalInterruptController {
   }
 
   /// After power-up, INIT, or disabling (SDM volume 3, section 10.4.7).
-  private func resetRegisters() {
+  func resetRegisters() {
     for word in 0..<64 { words[word] = 0 }
     self[Register.id] = isExtended ? initialID : initialID << 24
     self[Register.version] = Self.version
@@ -80,12 +69,12 @@ public final class LocalAPIC: LocalInterruptController {
   // MARK: What the processor sees
 
   public var isEnabled: Bool { base & Self.baseEnable != 0 }
-  private var isExtended: Bool { base & Self.baseExtended != 0 }
+  var isExtended: Bool { base & Self.baseExtended != 0 }
   public var registerPage: UInt64? { isEnabled && !isExtended ? base & 0xF_FFFF_F000 : nil }
   var isSoftwareEnabled: Bool { isEnabled && self[Register.spurious] & 0x100 != 0 }
 
   /// The highest bit of a 256-bit register; nil if none is set.
-  private func highest(_ offset: Int) -> UInt8? {
+  func highest(_ offset: Int) -> UInt8? {
     var index = 7
     while index >= 0 {
       let word = self[offset + index * 16]
@@ -95,13 +84,13 @@ public final class LocalAPIC: LocalInterruptController {
     return nil
   }
 
-  private func set(_ offset: Int, _ vector: UInt8, _ isSet: Bool) {
+  func set(_ offset: Int, _ vector: UInt8, _ isSet: Bool) {
     let place = offset + Int(vector >> 5) * 16
     let bit = (1 as UInt32) << UInt32(vector & 31)
     self[place] = isSet ? self[place] | bit : self[place] & ~bit
   }
 
-  private func isSet(_ offset: Int, _ vector: UInt8) -> Bool {
+  func isSet(_ offset: Int, _ vector: UInt8) -> Bool {
     self[offset + Int(vector >> 5) * 16] >> UInt32(vector & 31) & 1 != 0
   }
 
@@ -113,11 +102,11 @@ public final class LocalAPIC: LocalInterruptController {
   }
 
   /// Whether the 8259 pair's interrupts come through: by LINT0 as ExtINT, or directly if this APIC is off.
-  private var acceptsExternal: Bool {
+  var acceptsExternal: Bool {
     isEnabled ? self[Register.lint0] & (Self.masked | 0x700) == 0x700 : isBootstrap
   }
 
-  private var deliverable: UInt8? {
+  var deliverable: UInt8? {
     guard isSoftwareEnabled, let vector = highest(Register.request), vector & 0xF0 > processorPriority & 0xF0
     else {
       return nil
@@ -126,7 +115,7 @@ public final class LocalAPIC: LocalInterruptController {
   }
 
   /// Tells the processor whether there is something for it.
-  private func update() {
+  func update() {
     let requested = deliverable != nil || isExternalRaised && acceptsExternal
     guard requested != isRequested else { return }
     isRequested = requested
@@ -198,7 +187,7 @@ public final class LocalAPIC: LocalInterruptController {
   }
 
   @discardableResult
-  private func request(_ vector: UInt8, isLevel: Bool) -> Bool {
+  func request(_ vector: UInt8, isLevel: Bool) -> Bool {
     guard isSoftwareEnabled else { return false }
     guard vector >= 16 else {
       note(error: 1 << 6)
@@ -211,7 +200,7 @@ public final class LocalAPIC: LocalInterruptController {
   }
 
   /// An error for ESR, which interrupts by its own vector.
-  private func note(error: UInt32) {
+  func note(error: UInt32) {
     // Once until the guest has seen it.
     guard errors & error == 0 else { return }
     errors |= error
@@ -219,7 +208,7 @@ public final class LocalAPIC: LocalInterruptController {
   }
 
   /// An interrupt of the local vector table.
-  private func fire(_ entry: Int) {
+  func fire(_ entry: Int) {
     let value = self[entry]
     guard value & Self.masked == 0 else { return }
     switch value >> 8 & 7 {
@@ -292,11 +281,11 @@ public final class LocalAPIC: LocalInterruptController {
   }
 
   /// The local vector table stays masked while the APIC is disabled by software.
-  private func softwareMask(_ value: UInt32) -> UInt32 {
+  func softwareMask(_ value: UInt32) -> UInt32 {
     self[Register.spurious] & 0x100 != 0 ? value : value | Self.masked
   }
 
-  private func writeSpurious(_ value: UInt32) {
+  func writeSpurious(_ value: UInt32) {
     self[Register.spurious] = value & 0x1FF
     if value & 0x100 == 0 {
       for offset in stride(from: Register.timer, through: Register.error, by: 16) {
@@ -306,7 +295,7 @@ public final class LocalAPIC: LocalInterruptController {
     update()
   }
 
-  private func endOfInterrupt() {
+  func endOfInterrupt() {
     guard let vector = highest(Register.inService) else { return }
     set(Register.inService, vector, false)
     if isSet(Register.triggerMode, vector) { bus.onEndOfInterrupt?(vector) }
@@ -314,7 +303,7 @@ public final class LocalAPIC: LocalInterruptController {
   }
 
   /// ICR (SDM volume 3, section 10.6.1).
-  private func sendCommand(_ low: UInt32, destination: UInt32) {
+  func sendCommand(_ low: UInt32, destination: UInt32) {
     guard let mode = APICMessage.Mode(rawValue: UInt8(low >> 8 & 7)) else { return }
     let vector = UInt8(truncatingIfNeeded: low)
     if mode == .fixed || mode == .lowestPriority, vector < 16 { return note(error: 1 << 5) }
@@ -326,163 +315,5 @@ public final class LocalAPIC: LocalInterruptController {
         destination: destination, isLogical: low & 1 << 11 != 0, mode: mode, vector: vector,
         isWide: isExtended),
       shorthand: low >> 18 & 3, from: self)
-  }
-
-  // MARK: The timer (SDM volume 3, section 10.5.4)
-
-  /// 0 one-shot, 1 periodic, 2 TSC deadline.
-  private var timerMode: UInt32 { self[Register.timer] >> 17 & 3 }
-
-  /// The divider as a shift: 1, 2 … 128.
-  private var divideShift: UInt64 {
-    let value = self[Register.divide] & 3 | self[Register.divide] >> 1 & 4
-    return UInt64((value + 1) & 7)
-  }
-
-  private var currentCount: UInt32 {
-    let initial = UInt64(self[Register.initialCount])
-    guard initial != 0, timerMode != 2 else { return 0 }
-    let ticks = (clock.now &- countStart) >> divideShift
-    if timerMode == 1 { return UInt32(truncatingIfNeeded: initial - ticks % initial) }
-    return ticks >= initial ? 0 : UInt32(truncatingIfNeeded: initial - ticks)
-  }
-
-  /// Has the counter show `remaining` now.
-  private func startCount(from remaining: UInt32) {
-    let counted = UInt64(self[Register.initialCount] &- min(remaining, self[Register.initialCount]))
-    countStart = clock.now &- counted << divideShift
-  }
-
-  /// Interrupts of a periodic timer nearer together than this, in nanoseconds, are left out: no guest can serve them, and
-  /// they would keep the host busy.
-  private static let shortestPeriod: UInt64 = 10_000
-
-  /// Arms the host's side for the next interrupt, if there will be one.
-  private func scheduleTimer() {
-    guard self[Register.timer] & Self.masked == 0, let next = nextTimerInterrupt() else {
-      countTimer?.disarm()
-      return
-    }
-    countTimer?.arm(at: next)
-  }
-
-  private func nextTimerInterrupt() -> UInt64? {
-    let now = clock.now
-    if timerMode == 2 {
-      guard deadline != 0, let processor else { return nil }
-      let timeStamp = processor.timeStamp
-      return deadline > timeStamp ? now &+ min(deadline &- timeStamp, 1 << 62) : now
-    }
-    let period = UInt64(self[Register.initialCount]) << divideShift
-    guard period != 0 else { return nil }
-    let elapsed = now &- countStart
-    guard timerMode == 1 else { return elapsed < period ? countStart &+ period : nil }
-    let stride = period >= Self.shortestPeriod ? period : (Self.shortestPeriod / period + 1) * period
-    return countStart &+ (elapsed / stride &+ 1) &* stride
-  }
-
-  private func timerElapsed() {
-    if timerMode == 2 { deadline = 0 }
-    fire(Register.timer)
-    scheduleTimer()
-  }
-
-  // MARK: MSRs
-
-  public func readMSR(_ number: UInt32) -> UInt64? {
-    switch number {
-    case 0x1B: return base
-    case 0x6E0: return timerMode == 2 ? deadline : 0
-    case 0x800...0x83F where isExtended:
-      let offset = Int(number - 0x800) * 16
-      switch offset {
-      case Register.commandLow:
-        return UInt64(self[Register.commandHigh]) << 32 | UInt64(self[Register.commandLow])
-      case Register.logicalDestination: return UInt64((initialID >> 4) << 16 | 1 << (initialID & 15))
-      case Register.destinationFormat, Register.commandHigh, Register.arbitrationPriority,
-        Register.selfInterrupt, Register.endOfInterrupt, Register.remoteRead:
-        return nil
-      case Register.id, Register.version, Register.taskPriority, Register.processorPriority,
-        Register.spurious,
-        Register.inService..<Register.errorStatus + 0x10, Register.timer...Register.currentCount,
-        Register.divide:
-        return UInt64(readRegister(offset))
-      default: return nil
-      }
-    default: return nil
-    }
-  }
-
-  public func writeMSR(_ number: UInt32, _ value: UInt64) -> Bool {
-    switch number {
-    case 0x1B: return writeBase(value)
-    case 0x6E0:
-      guard timerMode == 2 else { return true }
-      deadline = value
-      scheduleTimer()
-      return true
-    case 0x800...0x83F where isExtended:
-      let offset = Int(number - 0x800) * 16
-      switch offset {
-      case Register.commandLow:
-        self[Register.commandLow] = UInt32(truncatingIfNeeded: value) & ~(1 << 12)
-        self[Register.commandHigh] = UInt32(truncatingIfNeeded: value >> 32)
-        sendCommand(UInt32(truncatingIfNeeded: value), destination: UInt32(truncatingIfNeeded: value >> 32))
-      case Register.selfInterrupt:
-        guard value <= 0xFF else { return false }
-        request(UInt8(truncatingIfNeeded: value), isLevel: false)
-      case Register.endOfInterrupt, Register.errorStatus:
-        guard value == 0 else { return false }
-        writeRegister(offset, 0)
-      case Register.taskPriority, Register.spurious, Register.timer...Register.initialCount,
-        Register.divide:
-        guard value >> 32 == 0 else { return false }
-        writeRegister(offset, UInt32(truncatingIfNeeded: value))
-      default: return false
-      }
-      return true
-    default: return false
-    }
-  }
-
-  private func writeBase(_ value: UInt64) -> Bool {
-    guard value & ~Self.baseWritable == 0 else { return false }
-    let (enable, extended) = (value & Self.baseEnable != 0, value & Self.baseExtended != 0)
-    // x2APIC mode is entered from xAPIC mode and left only by disabling (SDM volume 3, section 10.12.5).
-    if extended, !enable || !isEnabled { return false }
-    if isExtended, enable, !extended { return false }
-    let (wasEnabled, wasExtended) = (isEnabled, isExtended)
-    base = value
-    if wasEnabled, !enable { resetRegisters() }
-    if extended, !wasExtended { self[Register.id] = initialID }
-    update()
-    return true
-  }
-
-  // MARK: State
-
-  /// The ID is where it is in xAPIC mode, as other engines have it.
-  public var savedRegisters: [UInt32] {
-    var saved = (0..<64).map { words[$0] }
-    if isExtended { saved[Register.id >> 4] = initialID << 24 }
-    saved[Register.currentCount >> 4] = currentCount
-    return saved
-  }
-
-  public func restore(registers: [UInt32], base: UInt64, deadline: UInt64) {
-    guard registers.count == 64 else { return }
-    self.base = base & Self.baseWritable
-    // x2APIC mode without being on is none.
-    if !isEnabled { self.base &= ~Self.baseExtended }
-    for index in 0..<64 { words[index] = registers[index] }
-    if isExtended { self[Register.id] = initialID }
-    self[Register.version] = Self.version
-    self.deadline = timerMode == 2 ? deadline : 0
-    errors = 0
-    startCount(from: registers[Register.currentCount >> 4])
-    scheduleTimer()
-    update()
-    // The processor's own state was replaced, too: it is told in any case.
-    processor?.interruptRequestChanged(isRaised: isRequested)
   }
 }
