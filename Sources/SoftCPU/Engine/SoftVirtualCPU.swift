@@ -135,7 +135,11 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
       if cpu.pointee.request == .shutdown { return shutDown() }
       guard activity == .running else { return nil }
       execute()
-      if cpu.pointee.exceptionVector != 0xFF, !cpu.deliverException() { return shutDown() }
+      if cpu.pointee.exceptionVector != 0xFF {
+        // It takes time, so that a guest whose handlers fault at once does not stand outside of it.
+        cpu.pointee.executed &+= 1
+        if !cpu.deliverException() { return shutDown() }
+      }
       let request = cpu.pointee.request
       cpu.pointee.request = .none
       switch request {

@@ -236,12 +236,12 @@ final class SoftExecutor: InstructionExecutor {
 }
 
 /// No interrupts.
-private final class NoLocalAPIC: LocalInterruptController {
+final class NoLocalAPIC: LocalInterruptController {
   var processor: (any InterruptibleProcessor)?
   var registerPage: UInt64? { nil }
   var isEnabled: Bool { false }
   var taskPriority: UInt8 = 0
-  var savedRegisters: [UInt32] { [] }
+  var savedRegisters: [UInt32] { Array(repeating: 0, count: 64) }
   func acknowledge() -> UInt8? { nil }
   func readRegister(_ offset: Int) -> UInt32 { 0 }
   func writeRegister(_ offset: Int, _ value: UInt32) {}
