@@ -53,8 +53,10 @@ let package = Package(
     .systemLibrary(name: "CVNCServer", pkgConfig: "libvncserver"),
     .systemLibrary(name: "CXKBCommon", pkgConfig: "xkbcommon"),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng"),
+    .systemLibrary(name: "CJSON", pkgConfig: "json-c"),
 
     // Host: knows no guest register.
+    room("JSON", uses: ["CJSON"]),
     room("OptionSyntax"),
     room("EventLoop", uses: ["CHost", log]),
     room("Block", uses: ["CHost", "CAIO", "EventLoop", log]),
@@ -84,7 +86,7 @@ let package = Package(
     room("Serial", uses: ["Bus", "CharacterDevice"]),
     room("Input", uses: ["Bus", "Display"]),
 
-    // The board and the command.
+    // The board, what controls it, and the command.
     room(
       "Machine",
       uses: [
@@ -92,10 +94,16 @@ let package = Package(
         "CharacterDevice", "Display", "VNC",
         "Chipset", "Firmware", "IDE", "VGA", "Serial", "Input", log,
       ]),
+    room(
+      "Control",
+      uses: [
+        "JSON", "OptionSyntax", "CHost", "EventLoop", "Block", "CharacterDevice", "Display", "VNC", "CPU", "PCI",
+        "Machine", log,
+      ]),
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Machine", "OptionSyntax", "CHost",
+        "Control", "Machine", "OptionSyntax", "CHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
       ],
       swiftSettings: strict),
@@ -113,6 +121,7 @@ let package = Package(
       name: "InstructionTorture", dependencies: ["CNativeExecutor", "TestSupport"],
       path: "Tests/InstructionTorture", swiftSettings: strict + [.unsafeFlags(["-O"])]),
     tests(of: "InstructionTorture", uses: ["CNativeExecutor"]),
+    tests(of: "JSON"),
     tests(of: "OptionSyntax"),
     tests(of: "EventLoop", uses: ["CHost"]),
     tests(of: "Block", uses: ["CHost", "EventLoop"]),
@@ -134,6 +143,7 @@ let package = Package(
     tests(of: "Serial", uses: ["CharacterDevice"]),
     tests(of: "Input", uses: ["Display"]),
     tests(of: "Machine"),
+    tests(of: "Control", uses: ["JSON", "Machine"]),
     tests(of: "martlet", uses: ["Machine"]),
   ]
 )

@@ -16,8 +16,10 @@ public enum ShutdownCause: Equatable, Sendable {
   case guestPowerOff
   /// The guest asked for a process exit status (`isa-debug-exit`).
   case guestExit(status: Int32)
-  /// A person or toolstack asked for it, or a signal.
+  /// A person or toolstack asked for it.
   case host
+  /// A signal to the process asked for it.
+  case signal
 }
 
 /// What devices may ask of the machine as a whole. Each call returns at once; the machine acts soon after,

@@ -34,6 +34,10 @@ public final class InputRouter: @unchecked Sendable {
   private var pointers: [any PointerSink] = []
   private var heldKeys = KeySet()
   private var heldButtons: PointerButtons = []
+  /// Where the pointer was put last, each 0 … 0x7FFF. Guarded by the machine's lock.
+  public private(set) var position = (x: 0x4000, y: 0x4000)
+  /// The buttons that are down. Guarded by the machine's lock.
+  public var buttons: PointerButtons { heldButtons }
 
   /// A router without devices, whose events are handed over on `loop`.
   public init(loop: EventLoop) { self.loop = loop }
@@ -167,8 +171,6 @@ public final class InputRouter: @unchecked Sendable {
     if isDown { heldKeys.insert(code) } else { heldKeys.remove(code) }
     keyboards.last?.key(code, isDown: isDown)
   }
-
-  private var position = (x: 0x4000, y: 0x4000)
 
   private func deliverMovement(dx: Int, dy: Int, wheel: Int, buttons: PointerButtons) {
     guard let pointer = currentPointer else { return }

@@ -35,12 +35,14 @@ final class Board {
   private var resetCount = 0
   /// What people should know about the machine, a line each.
   private var notices: [String] = []
-  private let drives: [Drive]
-  private let characterPorts: CharacterPorts
-  private var screenSource: ScreenSource?
-  private var vga: VGADevice?
+  let drives: [Drive]
+  private(set) var power: PIIX4PowerManagement?
+  let characterPorts: CharacterPorts
+  /// What viewers and screenshots show.
+  private(set) lazy var screenSource = ScreenSource(engine: engine, card: vga)
+  private(set) var vga: VGADevice?
   private var realTimeClock: RealTimeClock?
-  private var vnc: VNCServer?
+  private(set) var vnc: VNCServer?
   /// COM1 … COM4.
   static let serialPorts: [(base: UInt16, irq: Int)] = [(0x3F8, 4), (0x2F8, 3), (0x3E8, 4), (0x2E8, 3)]
   let configuration: MachineConfiguration
@@ -89,6 +91,7 @@ final class Board {
     let power = PIIX4PowerManagement(clock: clock, ports: ports, sci: isa(9), control: control)
     add(power, at: PCIAddress(1, 3))
     power.map()
+    self.power = power
 
     // 00:02.0: VGA at 0x3B0, 0x1CE and 0xA0000.
     if let card = configuration.vga { vga = try makeVGA(card, clock: clock, files: files) }
@@ -181,14 +184,12 @@ final class Board {
       return notices + characterPorts.notices
     }
     if let layout = configuration.keyboardLayout { settings.keyboardLayout = try KeyboardLayoutName(layout) }
-    let source = ScreenSource(engine: engine, card: vga)
     var logger = Logger(label: "martlet.vnc")
     logger.logLevel = configuration.tracedCategories.contains("vnc") ? .debug : .warning
     let server = try VNCServer(
-      configuration: settings, surface: surface, source: source, input: input, loop: loop,
+      configuration: settings, surface: surface, source: screenSource, input: input, loop: loop,
       name: configuration.name ?? "Martlet", log: logger)
     vnc = server
-    screenSource = source
     try server.start()
     let viewer = server.displayAddress.map { ["the screen is on \($0) for VNC viewers"] } ?? []
     let browser = server.url.map { ["and in a browser on \($0)"] } ?? []

@@ -28,7 +28,8 @@ struct DriveFactory {
       // As QEMU numbers its drives, so that a guest moved from there finds its disks by their serial numbers.
       serial: configuration.serial ?? "QM0000\(index + 1)",
       medium: try configuration.file.map { try image($0, configuration) },
-      writeErrorPolicy: configuration.writeErrorPolicy, readErrorPolicy: configuration.readErrorPolicy)
+      writeErrorPolicy: configuration.writeErrorPolicy, readErrorPolicy: configuration.readErrorPolicy,
+      cache: configuration.image.cache)
     drive.onStop = { [unowned control] in control.requestPause(reason: $0) }
     return drive
   }

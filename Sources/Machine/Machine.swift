@@ -23,16 +23,24 @@ public struct MachineError: Error, CustomStringConvertible, Sendable {
 public final class Machine: @unchecked Sendable {
   // Unchecked: everything mutable is guarded by `lock`; the threads' own state is theirs.
 
-  let lock = MachineLock()
+  /// Guards everything; held while handlers of the event loop run.
+  public let lock = MachineLock()
   let loop: EventLoop
   let clock: MachineClock
-  let configuration: MachineConfiguration
+  /// What it was made from.
+  public let configuration: MachineConfiguration
   let log: Log
   private(set) var board: Board!
-  private var cpuThreads: [VirtualCPUThread] = []
+  private(set) var cpuThreads: [VirtualCPUThread] = []
   private var signals: SignalWatcher?
   /// What the machine is doing.
-  public private(set) var state = RunState.prelaunch
+  public internal(set) var state = RunState.prelaunch
+  /// What ends the machine.
+  public var actions: Actions
+  /// Who tells the world what happens.
+  public var onEvent: ((MachineEvent) -> Void)?
+  /// What monitors type.
+  private(set) lazy var keySequence = KeySequence(clock: clock, input: board.input)
   private var end: MachineEnd?
 
   /// Requests that wait for the event loop.
@@ -51,6 +59,8 @@ public final class Machine: @unchecked Sendable {
   public init(_ configuration: MachineConfiguration, log: Log) throws(MachineError) {
     self.configuration = configuration
     self.log = log
+    actions = Actions(
+      endsOnReset: configuration.endsOnReset, pausesOnPowerOff: configuration.pausesOnPowerOff)
     do throws(HostError) {
       loop = try EventLoop(lock: lock)
     } catch {
@@ -71,13 +81,14 @@ public final class Machine: @unchecked Sendable {
   private func build() throws {
     let board = try Board(configuration, control: self, clock: clock, loop: loop)
     self.board = board
+    for drive in board.drives { tellEvents(of: drive) }
     try traceAsConfigured(board)
     for index in 0..<configuration.topology.count {
       let cpu = try board.engine.makeVirtualCPU(index: index)
       cpuThreads.append(VirtualCPUThread(cpu: cpu) { [unowned self] in cpuExited($0, $1) })
     }
     signals = try SignalWatcher(loop: loop, signals: Self.handledSignals) { [unowned self] signal in
-      if signal == SIGCONT { request(.resume) } else { requestShutdown(.host) }
+      if signal == SIGCONT { request(.resume) } else { requestShutdown(.signal) }
     }
     board.reset()
     for notice in try board.startDisplay(loop: loop, log: log) { log.message("martlet: \(notice)") }
@@ -111,27 +122,35 @@ public final class Machine: @unchecked Sendable {
   }
 
   /// Lets time and the CPUs go on. The lock is held.
-  private func resume() {
+  func resume() {
     guard end == nil, state != .running else { return }
     state = .running
+    onEvent?(.resume)
     clock.start()
     board.engine.clockStateChanged(isRunning: true)
     board.run()
     // A drive that stopped the machine tries again; it may stop it once more.
     board.retryStoppedDrives()
-    guard state == .running, requests.isEmpty else { return }
+    guard state == .running else { return }
+    letCPUsGoOn()
+  }
+
+  /// Lets the CPUs run, unless something is to be decided first; then they go on after that. The lock is held.
+  func letCPUsGoOn() {
+    guard requests.isEmpty, end == nil else { return }
     for thread in cpuThreads { thread.leave() }
   }
 
   /// Stops the CPUs. The lock is held, and given up for as long as that takes.
-  private func parkCPUs() {
+  func parkCPUs() {
     for thread in cpuThreads { thread.park() }
     lock.unlock()
     for thread in cpuThreads { thread.waitUntilParked() }
     lock.lock()
   }
 
-  private func pause(as newState: RunState) {
+  /// Stops the CPUs and time, and waits for the drives. The lock is held.
+  func pause(as newState: RunState) {
     guard state == .running else { return }
     parkCPUs()
     state = newState
@@ -139,6 +158,7 @@ public final class Machine: @unchecked Sendable {
     board.engine.clockStateChanged(isRunning: false)
     board.pause()
     board.drainDrives()
+    onEvent?(.stop)
   }
 
   // MARK: Requests
@@ -173,8 +193,8 @@ public final class Machine: @unchecked Sendable {
   private func handle(_ request: Request) {
     switch request {
     case .reset(let cause):
-      if configuration.endsOnReset && cause != .host { return stop(MachineEnd(status: 0)) }
-      reset()
+      if actions.endsOnReset && cause != .host { return shutDown(.guestReset, MachineEnd(status: 0)) }
+      reset(cause == .host ? .hostReset : .guestReset)
     case .initializeCPUs:
       parkCPUs()
       for thread in cpuThreads { attempt { () throws(EngineError) in try thread.cpu.reset() } }
@@ -187,27 +207,42 @@ public final class Machine: @unchecked Sendable {
       resume()
     case .fail(let failure):
       pause(as: .internalError)
-      stop(MachineEnd(status: 1, message: "the guest cannot go on: \(failure)"))
-    case .shutdown(.guestPowerOff):
-      if configuration.pausesOnPowerOff {
-        pause(as: .shutdown)
-        return log.message(Self.switchedOff)
-      }
-      stop(MachineEnd(status: 0))
-    case .shutdown(.guestExit(let status)):
-      stop(MachineEnd(status: status))
-    case .shutdown(.host):
-      stop(MachineEnd(status: 0))
+      let message = "the guest cannot go on: \(failure)"
+      // Somebody who listens may want to look at it.
+      if onEvent != nil { return log.message("martlet: \(message)") }
+      stop(MachineEnd(status: 1, message: message))
+    case .shutdown(let cause): shutDown(cause)
     }
+  }
+
+  private func shutDown(_ cause: ShutdownCause) {
+    switch cause {
+    case .guestPowerOff:
+      guard actions.pausesOnPowerOff else { return shutDown(.guestShutdown, MachineEnd(status: 0)) }
+      onEvent?(.shutdown(.guestShutdown))
+      pause(as: .shutdown)
+      log.message(Self.switchedOff)
+    case .guestExit(let status): shutDown(.guestShutdown, MachineEnd(status: status))
+    case .host: shutDown(.hostQuit, MachineEnd(status: 0))
+    case .signal: shutDown(.hostSignal, MachineEnd(status: 0))
+    }
+  }
+
+  private func shutDown(_ cause: MachineEvent.Cause, _ end: MachineEnd) {
+    onEvent?(.shutdown(cause))
+    stop(end)
   }
 
   private static let switchedOff = "martlet: the guest has switched off; 'kill' ends the process"
 
-  private func reset() {
+  private func reset(_ cause: MachineEvent.Cause) {
     parkCPUs()
     board.reset()
     for thread in cpuThreads { attempt { () throws(EngineError) in try thread.cpu.reset() } }
     attempt { () throws(EngineError) in try board.engine.resetPlatform() }
+    // What had ended for good is as good as new.
+    if state == .shutdown || state == .internalError { state = .prelaunch }
+    onEvent?(.reset(cause))
   }
 
   private func attempt(_ body: () throws(EngineError) -> Void) {

@@ -275,6 +275,30 @@ open class PCIFunction {
     }
   }
 
+  /// What one base address register shows, for monitors.
+  public struct Region: Sendable {
+    /// 0 … 5, or 6 for the expansion ROM.
+    public let index: Int
+    public let isMemory: Bool
+    /// Where it is; nil while it does not answer.
+    public let base: UInt64?
+    public let byteCount: UInt64
+    public let isPrefetchable: Bool
+    public let is64Bit: Bool
+  }
+
+  /// The base address registers.
+  public var regions: [Region] {
+    baseAddressRegisters.map { register in
+      var isMemory = false
+      if case .memory = register.target { isMemory = true }
+      return Region(
+        index: register.isROM ? 6 : (register.offset - PCIConfigurationOffset.baseAddress0) / 4,
+        isMemory: isMemory, base: register.mappedBase, byteCount: register.byteCount,
+        isPrefetchable: isMemory && register.typeBits & 8 != 0, is64Bit: register.is64Bit)
+    }
+  }
+
   // MARK: State
 
   /// The configuration space and the INTx pin.

@@ -19,6 +19,7 @@ enum Help {
       DisplayOptions.topic, "graphics card, VNC, browser console, keyboard", { text(of: DisplayOptions.self) }
     ),
     (CharacterOptions.topic, "serial and parallel ports, debug console", { text(of: CharacterOptions.self) }),
+    (MonitorOptions.topic, "control from outside: QMP, human monitor", { text(of: MonitorOptions.self) }),
     (RunOptions.topic, "starting, ending, logging, tracing", { text(of: RunOptions.self) }),
   ]
 

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import CharacterDevice
+import Control
 import Glibc
 import Machine
 import OptionSyntax
@@ -39,7 +40,8 @@ enum Main {
   private static func launch(_ configuration: MachineConfiguration, log: Log) -> Int32 {
     do {
       let machine = try Machine(configuration, log: log)
-      let end = machine.run()
+      let monitors = try Monitors(machine: machine)
+      let end = withExtendedLifetime(monitors) { machine.run() }
       if let message = end.message { log.message("martlet: \(message)") }
       return end.status
     } catch {

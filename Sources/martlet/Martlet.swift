@@ -13,6 +13,7 @@ struct Martlet: ParsableCommand {
   @OptionGroup(title: "Boot") var boot: BootOptions
   @OptionGroup(title: "Display") var display: DisplayOptions
   @OptionGroup(title: "Serial") var characters: CharacterOptions
+  @OptionGroup(title: "Monitor") var monitors: MonitorOptions
   @OptionGroup(title: "Run") var running: RunOptions
 
   @Argument(help: "A raw disk image to boot, as -hda.")

@@ -11,6 +11,7 @@ import Testing
     var mediumChanges = 0
     func blockRequestCompleted(_ request: BlockRequest) { results.append(request.result) }
     func driveMediumChanged(_ drive: Drive) { mediumChanges += 1 }
+    func driveTrayMoved(_ drive: Drive) {}
     func driveEjectRequested(_ drive: Drive) {}
   }
 

@@ -18,6 +18,8 @@ public enum ErrorPolicy: String, Sendable, Codable, CaseIterable {
 public protocol DriveMediumObserver: AnyObject {
   /// A medium was inserted, removed or exchanged from outside.
   func driveMediumChanged(_ drive: Drive)
+  /// The tray was opened or closed from outside.
+  func driveTrayMoved(_ drive: Drive)
   /// Somebody outside asks for the tray to open although the guest locked it (the eject button).
   func driveEjectRequested(_ drive: Drive)
 }
@@ -45,6 +47,8 @@ public final class Drive: BlockRequestOwner {
   public let writeErrorPolicy: ErrorPolicy
   /// For failing reads.
   public let readErrorPolicy: ErrorPolicy
+  /// How its images are opened, for monitors.
+  public let cache: CacheMode
   /// Who is told of changes of the medium.
   public weak var observer: (any DriveMediumObserver)?
   /// Called with a sentence when policy says the machine must stop.
@@ -52,7 +56,11 @@ public final class Drive: BlockRequestOwner {
   /// Whether a device in the guest prevents the removal of the medium.
   public var isLocked = false
   /// Whether the tray is open.
-  public var isTrayOpen = false
+  public private(set) var isTrayOpen = false
+  /// Called when the tray has moved.
+  public var onTrayMoved: (() -> Void)?
+  /// Called when the host could not do a request: with the request, what policy made of it, and `errno`.
+  public var onError: ((BlockRequest, ErrorPolicy, Int32) -> Void)?
   /// What was done so far.
   public private(set) var statistics = DriveStatistics()
   /// Requests that wait for the machine to go on.
@@ -64,7 +72,7 @@ public final class Drive: BlockRequestOwner {
   public init(
     name: String, kind: Kind, serial: String, medium: (any BlockDevice)?,
     writeErrorPolicy: ErrorPolicy = .enospc,
-    readErrorPolicy: ErrorPolicy = .report
+    readErrorPolicy: ErrorPolicy = .report, cache: CacheMode = .writeback
   ) {
     self.name = name
     self.kind = kind
@@ -72,6 +80,7 @@ public final class Drive: BlockRequestOwner {
     self.medium = medium
     self.writeErrorPolicy = writeErrorPolicy
     self.readErrorPolicy = readErrorPolicy
+    self.cache = cache
   }
 
   /// Exchanges the medium, after the requests in flight on the old one have ended, and tells the device.
@@ -87,6 +96,20 @@ public final class Drive: BlockRequestOwner {
     for request in abandoned { deliver(request, .failed(code: ENOMEDIUM)) }
     observer?.driveMediumChanged(self)
     return old
+  }
+
+  /// Opens or closes the tray.
+  public func moveTray(isOpen: Bool) {
+    guard isOpen != isTrayOpen else { return }
+    isTrayOpen = isOpen
+    onTrayMoved?()
+  }
+
+  /// Opens or closes the tray from outside, and tells the device.
+  public func moveTrayFromOutside(isOpen: Bool) {
+    guard isOpen != isTrayOpen else { return }
+    moveTray(isOpen: isOpen)
+    observer?.driveTrayMoved(self)
   }
 
   // MARK: Requests
@@ -140,10 +163,13 @@ public final class Drive: BlockRequestOwner {
       deliver(request, result)
       return
     }
-    switch request.operation == .read ? readErrorPolicy : writeErrorPolicy {
+    let isFull = code == ENOSPC || code == EDQUOT
+    var policy = request.operation == .read ? readErrorPolicy : writeErrorPolicy
+    if policy == .enospc { policy = isFull ? .stop : .report }
+    onError?(request, policy, code)
+    switch policy {
     case .ignore: deliver(request, .success)
     case .stop: hold(request, code: code)
-    case .enospc where code == ENOSPC || code == EDQUOT: hold(request, code: code)
     case .report, .enospc: deliver(request, result)
     }
   }

@@ -88,10 +88,19 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
   // MARK: The medium from outside
 
   func driveMediumChanged(_ drive: Drive) {
-    drive.isTrayOpen = false
-    mediaEvent = drive.medium == nil ? 3 : 2
-    attention = .mediumChanged
+    // Behind an open tray nobody sees it.
+    if !drive.isTrayOpen { announceMedium() }
     transfer.isOutdated = true
+  }
+
+  func driveTrayMoved(_ drive: Drive) {
+    announceMedium()
+    transfer.isOutdated = true
+  }
+
+  private func announceMedium() {
+    mediaEvent = medium == nil ? 3 : 2
+    attention = .mediumChanged
   }
 
   func driveEjectRequested(_ drive: Drive) { mediaEvent = 1 }
@@ -461,7 +470,7 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     mediaEvent = state.mediaEvent
     transferMode = state.transferMode
     isIdentify = state.isIdentify
-    drive.isTrayOpen = state.isTrayOpen
+    drive.moveTray(isOpen: state.isTrayOpen)
     drive.isLocked = state.isLocked
   }
 }

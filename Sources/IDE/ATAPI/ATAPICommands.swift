@@ -142,11 +142,11 @@ extension ATAPICDROM {
     guard movesTray, packet[4] & 0xF0 == 0 else { return succeed() }
     if isStart {
       if drive.isTrayOpen { mediaEvent = drive.medium == nil ? 0 : 2 }
-      drive.isTrayOpen = false
+      drive.moveTray(isOpen: false)
     } else {
       guard !drive.isLocked else { return fail(.removalPrevented) }
       if !drive.isTrayOpen { mediaEvent = 3 }
-      drive.isTrayOpen = true
+      drive.moveTray(isOpen: true)
     }
     succeed()
   }

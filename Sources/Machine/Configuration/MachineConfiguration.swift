@@ -42,6 +42,8 @@ public struct MachineConfiguration: Sendable {
   public var debugConsoles: [DebugConsoleConfiguration] = []
   /// `-device isa-debug-exit`.
   public var debugExits: [DebugExitConfiguration] = []
+  /// `-qmp`, `-monitor`, `-mon`.
+  public var monitors: [MonitorConfiguration] = []
   /// `-rtc`.
   public var rtc = RTCConfiguration()
   /// `-icount`: time follows the instructions executed; nil for the host's time.
@@ -181,6 +183,28 @@ public struct VGAConfiguration: Sendable, Equatable {
   public var romFile: String?
   /// The usual card.
   public init() {}
+}
+
+/// A monitor: who looks at the machine and controls it from outside.
+public struct MonitorConfiguration: Sendable, Equatable {
+  /// What language it speaks.
+  public enum Mode: String, Sendable, CaseIterable {
+    /// QMP, for programs.
+    case control
+    /// The human monitor.
+    case readline
+  }
+  public var mode: Mode
+  /// The host's end.
+  public var port: String
+  /// The character device's name in messages.
+  public var label: String
+  /// Answers of QMP are indented, for people.
+  public var isPretty = false
+  /// A monitor.
+  public init(mode: Mode, port: String, label: String) {
+    (self.mode, self.port, self.label) = (mode, port, label)
+  }
 }
 
 /// `isa-debugcon`.

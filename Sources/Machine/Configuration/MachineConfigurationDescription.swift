@@ -48,6 +48,9 @@ extension MachineConfiguration: CustomStringConvertible {
     for exit in debugExits {
       lines.append(("debug-exit", "port 0x\(String(exit.ioBase, radix: 16)), \(exit.ioSize) bytes"))
     }
+    for monitor in monitors {
+      lines.append((monitor.mode == .control ? "qmp" : "monitor", monitor.port))
+    }
     lines.append(("rtc", rtcText))
     let width = (lines.map(\.0.count).max() ?? 0) + 2
     return lines.map { $0.0 + String(repeating: " ", count: width - $0.0.count) + $0.1 + "\n" }.joined()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 /// What a machine is doing, in QEMU's terms.
-public enum RunState: String, Sendable {
+public enum RunState: String, Sendable, CaseIterable {
   /// Made, never started.
   case prelaunch
   /// The guest runs and time goes on.

@@ -19,6 +19,7 @@ final class VirtualCPUThread: @unchecked Sendable {
   private var mayRun = false
   private var isEnding = false
   private var isParked = true
+  private var kernelThread: Int32 = 0
   /// Called on the CPU's thread, without locks, when the CPU came back with something to decide; the thread
   /// parks first if the answer is true.
   private let onExit: @Sendable (VirtualCPUThread, VirtualCPUExit) -> Void
@@ -53,8 +54,18 @@ final class VirtualCPUThread: @unchecked Sendable {
     return code
   }
 
+  /// The kernel's number of the thread; 0 before it has begun to run.
+  var hostThread: Int32 {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return kernelThread
+  }
+
   private func body() {
     martlet_setname("vcpu\(cpu.index)")
+    pthread_mutex_lock(mutex)
+    kernelThread = martlet_gettid()
+    pthread_mutex_unlock(mutex)
     while waitForLeave() {
       let exit = cpu.run()
       if case .interrupted = exit { continue }

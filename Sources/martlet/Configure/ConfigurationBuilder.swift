@@ -24,6 +24,7 @@ struct ConfigurationBuilder {
     try configureDrives()
     try configureCharacters()
     try configureDevices()
+    try configureMonitors()
     try configureDisplay()
     configureRun()
     return configuration

@@ -43,7 +43,8 @@ extension ConfigurationBuilder {
     }
   }
 
-  private func port(_ text: String, option: String) throws(OptionError) -> String {
+  /// The port that `text` names, also by `chardev:ID`.
+  func port(_ text: String, option: String) throws(OptionError) -> String {
     guard text.hasPrefix("chardev:") else { return text }
     let id = String(text.dropFirst("chardev:".count))
     guard let port = namedPorts[id] else {

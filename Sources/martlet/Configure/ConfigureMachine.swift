@@ -5,9 +5,6 @@ import Machine
 import OptionSyntax
 
 extension ConfigurationBuilder {
-  /// The largest number of virtual CPUs: APIC IDs are 8 bits wide, and 255 is the broadcast.
-  private static let maximumCPUs = 255
-
   /// `-m -smp -cpu -accel -M -name -uuid -mem-path -mem-prealloc`.
   mutating func configureMachine() throws(OptionError) {
     let machine = options.machine
@@ -56,7 +53,7 @@ extension ConfigurationBuilder {
   private mutating func configureTopology() throws(OptionError) {
     guard let text = options.machine.smp else { return }
     var list = try PropertyList(text, option: "-smp", implied: "cpus")
-    let range = 1...Self.maximumCPUs
+    let range = 1...Machine.maximumCPUCount
     let count = try list.takeInteger("cpus", in: range)
     let sockets = try list.takeInteger("sockets", in: range)
     let cores = try list.takeInteger("cores", in: range)
@@ -65,7 +62,7 @@ extension ConfigurationBuilder {
     try list.finish()
     let known = (sockets ?? 1) * (cores ?? 1) * (threads ?? 1)
     let total = count ?? known
-    guard total % known == 0, total <= Self.maximumCPUs else {
+    guard total % known == 0, total <= Machine.maximumCPUCount else {
       throw OptionError(
         "-smp \(text): \(total) CPUs cannot be arranged as \(sockets ?? 1) sockets × \(cores ?? 1) cores × \(threads ?? 1) threads"
       )

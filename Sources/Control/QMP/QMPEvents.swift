@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import JSON
+import Machine
+
+/// Every event there is, and how the machine's are told.
+enum QMPEvents {
+  private static let cause = SchemaType.enumeration(MachineEvent.Cause.allCases.map(\.rawValue))
+  private static let server: [Structure.Member] = [
+    .required("host", .string), .required("service", .string),
+    .required("family", .enumeration(["ipv4", "ipv6", "unix", "vsock", "unknown"])),
+    .required("websocket", .boolean),
+  ]
+
+  static let all: [QMPEventDeclaration] = [
+    event("SHUTDOWN", .required("guest", .boolean), .required("reason", cause)),
+    event("POWERDOWN"),
+    event("RESET", .required("guest", .boolean), .required("reason", cause)),
+    event("STOP"),
+    event("RESUME"),
+    event("RTC_CHANGE", .required("offset", .integer), .required("qom-path", .string)),
+    event(
+      "DEVICE_TRAY_MOVED", .required("device", .string), .required("id", .string),
+      .required("tray-open", .boolean)),
+    event(
+      "BLOCK_IO_ERROR", .required("device", .string), .optional("node-name", .string),
+      .required("operation", .enumeration(["read", "write"])),
+      .required("action", .enumeration(["ignore", "report", "stop"])), .optional("nospace", .boolean),
+      .required("reason", .string)),
+  ]
+
+  private static func event(_ name: String, _ members: Structure.Member...) -> QMPEventDeclaration {
+    QMPEventDeclaration(name: name, data: Structure(members))
+  }
+
+  /// The machine's event in QMP's words.
+  static func event(for event: MachineEvent) -> QMPEvent {
+    switch event {
+    case .shutdown(let cause): QMPEvent("SHUTDOWN", told(cause))
+    case .powerDown: QMPEvent("POWERDOWN")
+    case .reset(let cause): QMPEvent("RESET", told(cause))
+    case .stop: QMPEvent("STOP")
+    case .resume: QMPEvent("RESUME")
+    case .clockChanged(let offset):
+      QMPEvent(
+        "RTC_CHANGE", [.init("offset", .integer(offset)), .init("qom-path", "/machine/unattached/rtc")])
+    case .trayMoved(let drive, let isOpen):
+      QMPEvent(
+        "DEVICE_TRAY_MOVED",
+        [
+          .init("device", .string(drive)), .init("id", .string(ObjectTree.path(ofDrive: drive))),
+          .init("tray-open", .bool(isOpen)),
+        ])
+    case .blockError(let drive, let isRead, let action, let isNoSpace, let reason):
+      QMPEvent(
+        "BLOCK_IO_ERROR",
+        [
+          .init("device", .string(drive)), .init("operation", isRead ? "read" : "write"),
+          .init("action", .string(action.rawValue)), .init("nospace", .bool(isNoSpace)),
+          .init("reason", .string(reason)),
+        ])
+    }
+  }
+
+  private static func told(_ cause: MachineEvent.Cause) -> [JSONValue.Member] {
+    [.init("guest", .bool(cause.isGuest)), .init("reason", .string(cause.rawValue))]
+  }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import CharacterDevice
+import EventLoop
+import Machine
+
+/// All monitors of a machine. They live as long as it does, and hear of everything that happens to it.
+public final class Monitors {
+  private let machine: Machine
+  private var sessions: [QMPSession] = []
+
+  /// Opens the monitors that the machine's configuration asks for. Called before the machine runs.
+  public init(machine: Machine) throws(MachineError) {
+    self.machine = machine
+    let configurations = machine.configuration.monitors
+    guard !configurations.isEmpty else { return }
+    let result = machine.lock.withLock { () -> Result<Void, MachineError> in
+      do throws(MachineError) {
+        for configuration in configurations { try open(configuration) }
+        machine.onEvent = { [unowned self] in tell($0) }
+        return .success(())
+      } catch { return .failure(error) }
+    }
+    try result.get()
+  }
+
+  private func open(_ configuration: MonitorConfiguration) throws(MachineError) {
+    guard let port = try machine.openCharacterPort(configuration.port, label: configuration.label) else {
+      return
+    }
+    let session = QMPSession(port: port, machine: machine, isPretty: configuration.isPretty)
+    session.characterPortOpened()
+    sessions.append(session)
+  }
+
+  private func tell(_ event: MachineEvent) {
+    let event = QMPEvents.event(for: event)
+    for session in sessions { session.tell(event) }
+  }
+}

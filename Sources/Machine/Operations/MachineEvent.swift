@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// Something that monitors tell their clients. Told with the machine's lock held, on any thread.
+public enum MachineEvent: Sendable, Equatable {
+  /// Who or what made the machine end or start anew, in QEMU's words.
+  public enum Cause: String, Sendable, CaseIterable {
+    case none
+    case hostError = "host-error"
+    case hostQuit = "host-qmp-quit"
+    case hostReset = "host-qmp-system-reset"
+    case hostSignal = "host-signal"
+    case hostUI = "host-ui"
+    case guestShutdown = "guest-shutdown"
+    case guestReset = "guest-reset"
+    case guestPanic = "guest-panic"
+    case subsystemReset = "subsystem-reset"
+    case snapshotLoad = "snapshot-load"
+
+    /// Whether the guest did it.
+    public var isGuest: Bool { [.guestShutdown, .guestReset, .guestPanic].contains(self) }
+  }
+
+  /// The machine has ended, or would have (`-no-shutdown`).
+  case shutdown(Cause)
+  /// Somebody pressed the power button.
+  case powerDown
+  case reset(Cause)
+  case stop
+  case resume
+  /// The guest set its clock; it is now so many seconds ahead of the host's.
+  case clockChanged(offset: Int64)
+  /// A tray was opened or closed, by the guest or from outside.
+  case trayMoved(drive: String, isOpen: Bool)
+  /// The host could not do what a drive was asked.
+  case blockError(drive: String, isRead: Bool, action: BlockErrorAction, isNoSpace: Bool, reason: String)
+
+  /// What the drive's policy made of an error.
+  public enum BlockErrorAction: String, Sendable {
+    case ignore
+    case report
+    case stop
+  }
+}
