@@ -97,7 +97,8 @@ let package = Package(
     room(
       "Control",
       uses: [
-        "JSON", "OptionSyntax", "CHost", "EventLoop", "Block", "CharacterDevice", "Display", "VNC", "CPU", "PCI",
+        "JSON", "OptionSyntax", "CHost", "EventLoop", "Block", "CharacterDevice", "Display", "VNC", "CPU",
+        "PCI",
         "Machine", log,
       ]),
     .executableTarget(
