@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$(dirname "$image")" "$work/cd/boot/grub"
 printf 'Hello from the CD.\n' > "$work/cd/hello.txt"
-grub-mkimage -O i386-pc-eltorito -d /usr/lib/grub/i386-pc -p '(cd0)/boot/grub' -o "$work/cd/boot/grub/eltorito.img" \
+grub-mkimage -O i386-pc-eltorito -d /usr/lib/grub/i386-pc -p '(cd)/boot/grub' -o "$work/cd/boot/grub/eltorito.img" \
   biosdisk iso9660 normal configfile echo ls cat test halt reboot help terminal
 printf 'echo "GRUB has started from the CD of a Martlet machine."\n' > "$work/cd/boot/grub/grub.cfg"
 xorriso -as mkisofs -quiet -V MARTLET_CD -R -J -b boot/grub/eltorito.img -no-emul-boot -boot-load-size 4 \
