@@ -104,7 +104,7 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Control", "Machine", "OptionSyntax", "CHost",
+        "Control", "Machine", "JSON", "OptionSyntax", "CHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
       ],
       swiftSettings: strict),

@@ -23,8 +23,9 @@ struct DriveFactory {
   private func open(_ configuration: DriveConfiguration, control: any SystemControl) throws -> Drive {
     let index = configuration.position?.index ?? 0
     let drive = Drive(
-      name: "ide\(index / 2)-\(configuration.media == .disk ? "hd" : "cd")\(index & 1)",
-      kind: configuration.media,
+      name: configuration.id ?? configuration.nodeName
+        ?? "ide\(index / 2)-\(configuration.media == .disk ? "hd" : "cd")\(index & 1)",
+      deviceID: configuration.deviceID, nodeName: configuration.nodeName, kind: configuration.media,
       // As QEMU numbers its drives, so that a guest moved from there finds its disks by their serial numbers.
       serial: configuration.serial ?? "QM0000\(index + 1)",
       medium: try configuration.file.map { try image($0, configuration) },

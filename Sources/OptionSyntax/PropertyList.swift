@@ -30,6 +30,12 @@ public struct PropertyList: Sendable {
     }
   }
 
+  /// A list of these properties, of which the last of a name counts.
+  public init(_ properties: [(key: String, value: String)], option: String) {
+    self.option = option
+    self.properties = properties
+  }
+
   /// Splits at single commas; two commas are one comma of the value.
   private static func split(_ text: String) -> [String] {
     var parts: [String] = [""]
@@ -92,6 +98,13 @@ public struct PropertyList: Sendable {
     throw OptionError(
       "\(option): \(key)=\(value) must be one of \(known.joined(separator: ", "))\(didYouMean(value, in: known))"
     )
+  }
+
+  /// Takes all properties out whose names begin with `prefix`, as a list without it.
+  public mutating func takeAll(prefix: String) -> PropertyList {
+    let taken = properties.filter { $0.key.hasPrefix(prefix) }
+    properties.removeAll { $0.key.hasPrefix(prefix) }
+    return PropertyList(taken.map { (String($0.key.dropFirst(prefix.count)), $0.value) }, option: option)
   }
 
   /// Throws if a property was given that nobody took.

@@ -59,6 +59,9 @@ enum Main {
       case ("-help", _), ("-h", _), ("-?", _): return try Help.message(topic: next)
       case ("-version", _): return "Martlet \(MachineConfiguration.version)\n"
       case ("-device", "help"), ("-device", "?"): return DeviceCatalog.help
+      case ("-device", let text?) where text.hasSuffix(",help") || text.hasSuffix(",?"):
+        let name = String(text.prefix { $0 != "," })
+        return DeviceCatalog.help(for: try DeviceCatalog.driver(name, option: "-device"))
       case ("-M", "help"), ("-machine", "help"): return "pc  i440FX and PIIX3 (default)\n"
       case ("-accel", "help"): return "kvm\nsoft\nauto\n"
       case ("-vga", "help"): return "std   VGA with Bochs VBE (default)\nnone\n"

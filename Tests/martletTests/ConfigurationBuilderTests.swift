@@ -140,6 +140,67 @@ private func configuration(_ arguments: String...) throws -> MachineConfiguratio
   }
 }
 
+@Suite struct DeviceOptionTests {
+  @Test func aDiskInThreeSpellings() throws {
+    let json =
+      #"{"driver":"raw","node-name":"n","read-only":true,"cache":{"direct":true},"file":{"driver":"file","filename":"/a,b"}}"#
+    let device = #"{"driver":"ide-hd","drive":"n","id":"d0","bus":"ide.1","unit":1,"bootindex":3}"#
+    let first = try configuration("-blockdev", json, "-device", device).drives
+    let second = try configuration(
+      "-blockdev",
+      "driver=raw,node-name=n,read-only=on,cache.direct=on,file.driver=file,file.filename=/a,,b",
+      "-device", "ide-hd,drive=n,id=d0,bus=ide.1,unit=1,bootindex=3"
+    ).drives
+    let third = try configuration(
+      "-blockdev", "file,node-name=f,filename=/a,,b", "-blockdev",
+      "raw,file=f,node-name=n,read-only=on,cache.direct=on", "-device",
+      "ide-hd,id=d0,bus=ide.1,unit=1,bootindex=3,drive=n"
+    ).drives
+    #expect(first == second && second == third)
+    #expect(first.count == 1)
+    #expect(first.first?.file == "/a,b")
+    #expect(first.first?.position == .init(channel: 1, unit: 1))
+    #expect(first.first?.image.isReadOnly == true && first.first?.image.cache == CacheMode.none)
+    #expect(first.first?.nodeName == "n" && first.first?.deviceID == "d0" && first.first?.bootIndex == 3)
+  }
+
+  @Test func drivesForDevices() throws {
+    let machine = try configuration(
+      "-drive", "file=/x,if=none,id=a", "-drive", "if=none,id=b,media=cdrom", "-device",
+      "ide-cd,drive=b", "-device", "ide-hd,drive=a,serial=S1")
+    #expect(machine.drives.map(\.media) == [.cdrom, .disk])
+    #expect(machine.drives.map(\.position?.index) == [0, 1])
+    #expect(machine.drives.last?.serial == "S1" && machine.drives.last?.id == "a")
+  }
+
+  @Test func serialPortsByDevice() throws {
+    let machine = try configuration(
+      "-nodefaults", "-chardev", "null,id=c", "-device", "isa-serial,chardev=c,index=2")
+    #expect(machine.serials == [nil, nil, "null"])
+    #expect(machine.vga == nil)
+    #expect(try configuration("-nodefaults", "-device", "VGA,vgamem_mb=32").vga?.memoryMegabytes == 32)
+  }
+
+  @Test func mistakes() {
+    for arguments in [
+      ["-device", "ide-hd"], ["-device", "ide-hd,drive=x"], ["-device", "nothing"], ["-device", "{"],
+      ["-drive", "file=/x,if=none,id=a"], ["-drive", "file=/x,if=none"],
+      ["-drive", "file=/x,if=none,id=a", "-device", "ide-hd,drive=a,bus=scsi.0"],
+      ["-drive", "file=/x,if=none,id=a", "-device", "ide-hd,drive=a,unit=2"],
+      ["-hda", "/y", "-drive", "file=/x,if=none,id=a", "-device", "ide-hd,drive=a,bus=ide.0,unit=0"],
+      ["-device", "ide-cd,id=a", "-device", "ide-cd,id=a"], ["-device", "VGA"],
+      ["-device", "ide-cd,serial=ä"],
+      ["-blockdev", "driver=qcow2,node-name=a"], ["-blockdev", "driver=raw,node-name=a,file=b"],
+      ["-blockdev", "driver=file,filename=/x"], ["-global", "VGA.no=1"], ["-device", #"{"driver":null}"#],
+    ] {
+      #expect(throws: OptionError.self, "\(arguments)") {
+        var builder = ConfigurationBuilder(try Martlet.parse(arguments))
+        _ = try builder.build()
+      }
+    }
+  }
+}
+
 @Suite struct HelpTests {
   @Test func everyOptionIsInATopic() throws {
     let topics = ["machine", "drives", "boot", "display", "serial", "monitor", "run"]

@@ -37,6 +37,10 @@ public final class Drive: BlockRequestOwner {
 
   /// The name for messages and monitors: "ide0-hd0".
   public let name: String
+  /// What its device is called, if somebody gave it a name.
+  public let deviceID: String?
+  /// What its first image is called, if somebody gave it a name of its own.
+  public let nodeName: String?
   /// Disk or CD-ROM.
   public let kind: Kind
   /// The serial number the guest reads; at most 20 characters.
@@ -70,11 +74,14 @@ public final class Drive: BlockRequestOwner {
 
   /// A drive.
   public init(
-    name: String, kind: Kind, serial: String, medium: (any BlockDevice)?,
+    name: String, deviceID: String? = nil, nodeName: String? = nil, kind: Kind, serial: String,
+    medium: (any BlockDevice)?,
     writeErrorPolicy: ErrorPolicy = .enospc,
     readErrorPolicy: ErrorPolicy = .report, cache: CacheMode = .writeback
   ) {
     self.name = name
+    self.deviceID = deviceID
+    self.nodeName = nodeName
     self.kind = kind
     self.serial = serial
     self.medium = medium

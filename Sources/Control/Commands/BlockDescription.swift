@@ -29,11 +29,12 @@ enum BlockDescription {
 
   static func value(of drive: Drive) -> JSONValue {
     var members: [JSONValue.Member] = [
-      .init("io-status", drive.isStopped ? "failed" : "ok"), .init("device", .string(drive.name)),
+      .init("io-status", drive.isStopped ? "failed" : "ok"),
+      .init("device", .string(drive.nodeName == nil ? drive.name : "")),
       .init("locked", .bool(drive.isLocked)), .init("removable", .bool(drive.kind == .cdrom)),
     ]
     if let medium = drive.medium { members.append(.init("inserted", node(medium, of: drive))) }
-    members.append(.init("qdev", .string(ObjectTree.path(ofDrive: drive.name))))
+    members.append(.init("qdev", .string(drive.deviceID ?? ObjectTree.path(ofDrive: drive.name))))
     if drive.kind == .cdrom { members.append(.init("tray_open", .bool(drive.isTrayOpen))) }
     members.append(.init("type", "unknown"))
     return .object(members)
@@ -47,7 +48,7 @@ enum BlockDescription {
         "virtual-size": JSONValue(medium.byteCount), "filename": .string(medium.label), "format": "raw",
         "dirty-flag": false,
       ],
-      "iops_wr": 0, "ro": .bool(medium.isReadOnly), "node-name": .string("#\(drive.name)"),
+      "iops_wr": 0, "ro": .bool(medium.isReadOnly), "node-name": .string(drive.nodeName ?? "#\(drive.name)"),
       "backing_file_depth": 0, "drv": "raw", "iops": 0, "bps_wr": 0, "write_threshold": 0,
       "encrypted": false, "bps": 0, "bps_rd": 0,
       "cache": [
@@ -77,13 +78,13 @@ enum BlockDescription {
       counts.reads.failures, counts.writes.failures, counts.flushes.failures, counts.discards.failures,
     ]
     var members: [JSONValue.Member] = [
-      .init("device", .string(drive.name)),
+      .init("device", .string(drive.nodeName == nil ? drive.name : "")),
       .init(
         "stats",
         .object(zip(counterNames, values).map { JSONValue.Member($0, JSONValue($1)) })),
     ]
-    if drive.medium != nil { members.append(.init("node-name", .string("#\(drive.name)"))) }
-    members.append(.init("qdev", .string(ObjectTree.path(ofDrive: drive.name))))
+    if drive.medium != nil { members.append(.init("node-name", .string(drive.nodeName ?? "#\(drive.name)"))) }
+    members.append(.init("qdev", .string(drive.deviceID ?? ObjectTree.path(ofDrive: drive.name))))
     return .object(members)
   }
 }

@@ -33,9 +33,9 @@ enum ObjectTree {
   static func path(ofCPU index: Int) -> String { "/machine/unattached/cpu[\(index)]" }
   static func path(ofDrive name: String) -> String { "/machine/unattached/\(name)" }
 
-  /// The drive at a path; nil if there is none.
+  /// The drive of a device with this id or path; nil if there is none.
   static func drive(atPath path: String, in machine: Machine) -> String? {
-    machine.drives.first { Self.path(ofDrive: $0.name) == path }?.name
+    machine.drives.first { $0.deviceID == path || Self.path(ofDrive: $0.name) == path }?.name
   }
 
   static func root(of machine: Machine) -> Node {

@@ -35,6 +35,12 @@ struct QMPCommand: Sendable {
   static func action(
     _ name: String, _ arguments: [Structure.Member] = [],
     run: @escaping @Sendable (QMPArguments, QMPContext) throws(QMPError) -> Void
+  ) -> QMPCommand { action(name, Structure(arguments), run: run) }
+
+  /// A command that answers with nothing.
+  static func action(
+    _ name: String, _ arguments: Structure,
+    run: @escaping @Sendable (QMPArguments, QMPContext) throws(QMPError) -> Void
   ) -> QMPCommand {
     QMPCommand(name, arguments) { (arguments, context) throws(QMPError) in
       try run(arguments, context)

@@ -5,7 +5,8 @@ import JSON
 /// Every command there is.
 enum QMPCommands {
   static let all: [QMPCommand] =
-    negotiation + runState + machine + processors + memory + input + display + block + objects + human
+    negotiation + runState + machine + processors + memory + input + display + block + devices + objects
+    + human
 
   static let byName: [String: QMPCommand] = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }
 

@@ -44,11 +44,11 @@ enum QMPEvents {
     case .clockChanged(let offset):
       QMPEvent(
         "RTC_CHANGE", [.init("offset", .integer(offset)), .init("qom-path", "/machine/unattached/rtc")])
-    case .trayMoved(let drive, let isOpen):
+    case .trayMoved(let drive, let deviceID, let isOpen):
       QMPEvent(
         "DEVICE_TRAY_MOVED",
         [
-          .init("device", .string(drive)), .init("id", .string(ObjectTree.path(ofDrive: drive))),
+          .init("device", .string(drive)), .init("id", .string(deviceID ?? ObjectTree.path(ofDrive: drive))),
           .init("tray-open", .bool(isOpen)),
         ])
     case .blockError(let drive, let isRead, let action, let isNoSpace, let reason):

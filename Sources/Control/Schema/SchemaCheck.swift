@@ -53,7 +53,7 @@ extension Structure {
       }
       try member.type.check(value, name: path + member.name)
     }
-    for value in values where !expected.contains(where: { $0.name == value.name }) {
+    for value in values where !isOpen && !expected.contains(where: { $0.name == value.name }) {
       throw QMPError("Parameter '\(path)\(value.name)' is unexpected")
     }
   }

@@ -63,9 +63,12 @@ struct Structure: Hashable, Sendable {
   /// The member that says which of the variants it is; it is an enumeration.
   var tag: String?
   var variants: [Variant] = []
+  /// Whether there may be members that are not declared: properties of devices.
+  var isOpen = false
 
-  init(_ members: [Member], tag: String? = nil, variants: [Variant] = []) {
+  init(_ members: [Member], tag: String? = nil, variants: [Variant] = [], isOpen: Bool = false) {
     self.members = members
+    self.isOpen = isOpen
     self.tag = tag
     self.variants = variants
   }

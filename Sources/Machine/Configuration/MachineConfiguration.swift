@@ -92,6 +92,12 @@ public struct DriveConfiguration: Sendable, Equatable {
     /// QEMU's index, 0 … 3.
     public var index: Int { channel * 2 + unit }
   }
+  /// `id=` of a `-drive`: the drive's name in monitors; nil for one made from the position.
+  public var id: String?
+  /// `id=` of a `-device`.
+  public var deviceID: String?
+  /// `node-name=` of a `-blockdev`: the image's name in monitors.
+  public var nodeName: String?
   /// The image; nil for a CD drive without a disc.
   public var file: String?
   /// Where; nil for the first free place.

@@ -19,7 +19,9 @@ extension Machine {
   /// Tells the world what happens to a drive.
   func tellEvents(of drive: Drive) {
     drive.onTrayMoved = { [unowned self, unowned drive] in
-      onEvent?(.trayMoved(drive: drive.name, isOpen: drive.isTrayOpen))
+      onEvent?(
+        .trayMoved(
+          drive: drive.name, deviceID: drive.deviceID, isOpen: drive.isTrayOpen))
     }
     drive.onError = { [unowned self, unowned drive] request, policy, code in
       let action: MachineEvent.BlockErrorAction =

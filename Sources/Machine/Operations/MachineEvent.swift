@@ -30,7 +30,7 @@ public enum MachineEvent: Sendable, Equatable {
   /// The guest set its clock; it is now so many seconds ahead of the host's.
   case clockChanged(offset: Int64)
   /// A tray was opened or closed, by the guest or from outside.
-  case trayMoved(drive: String, isOpen: Bool)
+  case trayMoved(drive: String, deviceID: String?, isOpen: Bool)
   /// The host could not do what a drive was asked.
   case blockError(drive: String, isRead: Bool, action: BlockErrorAction, isNoSpace: Bool, reason: String)
 

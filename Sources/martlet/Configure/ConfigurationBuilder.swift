@@ -11,6 +11,11 @@ struct ConfigurationBuilder {
   /// `-chardev` by id.
   var namedPorts: [String: String] = [:]
 
+  /// `-drive if=none` by id and `-blockdev` by node-name, until a device takes them.
+  var backEnds: [String: DriveConfiguration] = [:]
+  /// What `-device` called its devices.
+  var deviceIDs: Set<String> = []
+
   /// A builder for the options as parsed.
   init(_ options: Martlet) { self.options = options }
 
@@ -23,9 +28,10 @@ struct ConfigurationBuilder {
     try configureBoot()
     try configureDrives()
     try configureCharacters()
-    try configureDevices()
     try configureMonitors()
     try configureDisplay()
+    try configureDevices()
+    try checkBackEnds()
     configureRun()
     return configuration
   }

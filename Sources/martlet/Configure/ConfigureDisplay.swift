@@ -8,8 +8,11 @@ extension ConfigurationBuilder {
   mutating func configureDisplay() throws(OptionError) {
     let display = options.display
     switch display.vga {
-    case nil, "std": try configureVGA()
-    case "none": configuration.vga = nil
+    case nil where options.machine.noDefaults, "none": configuration.vga = nil
+    case nil, "std":
+      var list = globals.properties(of: "VGA", option: "-global VGA")
+      configuration.vga = try graphicsCard(&list)
+      try list.finish()
     case let card?:
       throw OptionError("-vga \(card): must be std or none\(didYouMean(card, in: ["std", "none"]))")
     }
@@ -29,20 +32,18 @@ extension ConfigurationBuilder {
     if configuration.vnc == "none" { configuration.vnc = nil }
   }
 
-  private mutating func configureVGA() throws(OptionError) {
-    var list = try globals.list(for: "VGA", option: "-global VGA")
-    _ = list.take("driver")
+  /// The card that these properties make.
+  func graphicsCard(_ list: inout PropertyList) throws(OptionError) -> VGAConfiguration {
     var card = VGAConfiguration()
     if let megabytes = try list.takeInteger("vgamem_mb", in: 1...256) {
       guard megabytes & (megabytes - 1) == 0 else {
-        throw OptionError("-global VGA.vgamem_mb=\(megabytes) must be a power of two")
+        throw OptionError("\(list.option): vgamem_mb=\(megabytes) must be a power of two")
       }
       card.memoryMegabytes = megabytes
     }
     card.preferredWidth = try list.takeInteger("xres", in: 320...7680) ?? card.preferredWidth
     card.preferredHeight = try list.takeInteger("yres", in: 200...4320) ?? card.preferredHeight
     card.romFile = list.take("romfile")
-    try list.finish()
-    configuration.vga = card
+    return card
   }
 }

@@ -6,7 +6,7 @@ import OptionSyntax
 
 extension ConfigurationBuilder {
   private typealias Position = DriveConfiguration.Position
-  private enum Interface: String, CaseIterable { case ide }
+  private enum Interface: String, CaseIterable { case ide, none }
   /// QEMU also understands off and on.
   private enum Discard: String, CaseIterable { case ignore, off, unmap, on }
 
@@ -31,7 +31,11 @@ extension ConfigurationBuilder {
     add("-hdc", given.hdc, index: 2)
     add("-hdd", given.hdd, index: 3)
     add("-cdrom", given.cdrom, index: 2, media: .cdrom)
-    for text in given.drive { drives.append(("-drive", try drive(text))) }
+    for text in given.drive {
+      let (drive, interface) = try drive(text)
+      if interface == .ide { drives.append(("-drive", drive)) } else { try addBackEnd(drive, id: drive.id) }
+    }
+    try configureBlockDevices()
     if given.snapshot {
       for index in drives.indices where drives[index].drive.media == .disk {
         drives[index].drive.isSnapshot = true
@@ -40,11 +44,25 @@ extension ConfigurationBuilder {
     configuration.drives = try placed(drives)
   }
 
-  private func drive(_ text: String) throws(OptionError) -> DriveConfiguration {
+  /// Keeps a drive for the device that will name it.
+  mutating func addBackEnd(_ drive: DriveConfiguration, id: String?) throws(OptionError) {
+    guard let id else { throw OptionError("-drive if=none: id= is missing") }
+    guard backEnds.updateValue(drive, forKey: id) == nil else {
+      throw OptionError("there are two drives called '\(id)'")
+    }
+  }
+
+  /// A drive that no device uses would be there for nothing: rather a slip of the pen.
+  func checkBackEnds() throws(OptionError) {
+    guard let id = backEnds.keys.min() else { return }
+    throw OptionError("the drive '\(id)' is used by no device: add '-device ide-hd,drive=\(id)'")
+  }
+
+  private func drive(_ text: String) throws(OptionError) -> (DriveConfiguration, Interface) {
     var list = try PropertyList(text, option: "-drive", implied: "file")
     var drive = DriveConfiguration(file: list.take("file"))
     drive.media = try list.takeChoice("media") ?? .disk
-    _ = try list.takeChoice("if", of: Interface.self)
+    let interface = try list.takeChoice("if", of: Interface.self) ?? .ide
     if let index = try list.takeInteger("index", in: 0...3) { drive.position = Position(index: index) }
     let bus = try list.takeInteger("bus", in: 0...1)
     let unit = try list.takeInteger("unit", in: 0...1)
@@ -72,18 +90,23 @@ extension ConfigurationBuilder {
     guard drive.readErrorPolicy != .enospc else {
       throw OptionError("-drive: rerror=enospc makes no sense for reads")
     }
-    drive.serial = list.take("serial")
-    if let serial = drive.serial,
-      serial.utf8.count > 20 || !serial.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
-    {
-      throw OptionError("-drive: serial=\(serial) must be at most 20 printable characters")
-    }
+    if let serial = list.take("serial") { drive.serial = try checkedSerial(serial, option: "-drive") }
     drive.bootIndex = try list.takeInteger("bootindex", in: 0...65535)
     drive.image.aio = try list.takeChoice("aio")
-    _ = list.take("id")
+    drive.id = list.take("id")
     try list.finish()
-    if drive.file == nil, drive.media == .disk { throw OptionError("-drive: a disk needs file=") }
-    return drive
+    if drive.file == nil, drive.media == .disk, interface == .ide {
+      throw OptionError("-drive: a disk needs file=")
+    }
+    return (drive, interface)
+  }
+
+  /// A serial number as ATA has room for it.
+  func checkedSerial(_ serial: String, option: String) throws(OptionError) -> String {
+    guard serial.utf8.count <= 20, serial.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+      throw OptionError("\(option): serial=\(serial) must be at most 20 printable characters")
+    }
+    return serial
   }
 
   /// Gives drives without a place the first free one, and refuses two in one place.

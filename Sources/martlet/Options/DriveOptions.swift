@@ -26,6 +26,14 @@ struct DriveOptions: ParsableArguments {
       unmap, serial=, bootindex=, werror= and rerror=report, ignore, stop or enospc.
       """, valueName: "file=f[,…]"))
   var drive: [String] = []
+  @Option(
+    name: option("blockdev"),
+    help: ArgumentHelp(
+      """
+      An image for -device ide-hd,drive=NAME: driver=raw,node-name=NAME,file.driver=file,file.filename=f with \
+      read-only=on, cache.direct=on, cache.no-flush=on, discard=unmap, file.aio=native; or as JSON.
+      """, valueName: "driver=…,node-name="))
+  var blockdev: [String] = []
   @Flag(
     name: option("snapshot"), help: "Leave all images as they are: writes go to temporary files.")
   var snapshot = false

@@ -39,7 +39,8 @@ extension ConfigurationBuilder {
       configuration.parallel = "null"
     }
     for text in given.debugcon where text != "none" {
-      try addDebugConsole("", port: try port(text, option: "-debugcon"), option: "-debugcon")
+      var list = globals.properties(of: "isa-debugcon", option: "-debugcon")
+      try addDebugConsole(&list, port: try port(text, option: "-debugcon"))
     }
   }
 
@@ -51,48 +52,5 @@ extension ConfigurationBuilder {
       throw OptionError("\(option): there is no -chardev with id=\(id)\(didYouMean(id, in: namedPorts.keys))")
     }
     return port
-  }
-
-  /// `-device`.
-  mutating func configureDevices() throws(OptionError) {
-    for text in options.machine.device {
-      let name = String(text.prefix { $0 != "," })
-      let own = String(text.dropFirst(name.count + 1))
-      let driver = try DeviceCatalog.driver(name, option: "-device")
-      guard driver.canBeAdded else {
-        throw OptionError("-device \(name): it is part of the board; set its properties with -global")
-      }
-      switch name {
-      case "isa-debugcon": try addDebugConsole(own, port: nil, option: "-device \(name)")
-      default: try addDebugExit(own)
-      }
-    }
-  }
-
-  private mutating func addDebugConsole(_ own: String, port: String?, option: String) throws(OptionError) {
-    var list = try globals.list(for: "isa-debugcon", own: own, option: option)
-    _ = list.take("driver")
-    let chardev = list.take("chardev")
-    var target = port
-    if let chardev { target = try self.port("chardev:\(chardev)", option: option) }
-    guard let target else { throw OptionError("\(option): chardev= is missing") }
-    var console = DebugConsoleConfiguration(port: target)
-    console.ioBase = UInt16(try list.takeInteger("iobase", in: 0...0xFFFF) ?? 0xE9)
-    console.readback = UInt8(try list.takeInteger("readback", in: 0...0xFF) ?? 0xE9)
-    _ = list.take("id")
-    try list.finish()
-    configuration.debugConsoles.append(console)
-  }
-
-  private mutating func addDebugExit(_ own: String) throws(OptionError) {
-    var list = try globals.list(for: "isa-debug-exit", own: own, option: "-device isa-debug-exit")
-    _ = list.take("driver")
-    var exit = DebugExitConfiguration()
-    exit.ioBase = UInt16(try list.takeInteger("iobase", in: 0...0xFFFF) ?? 0x501)
-    exit.ioSize = try list.takeInteger("iosize", in: 1...4) ?? 2
-    guard exit.ioSize != 3 else { throw OptionError("-device isa-debug-exit: iosize=3 must be 1, 2 or 4") }
-    _ = list.take("id")
-    try list.finish()
-    configuration.debugExits.append(exit)
   }
 }

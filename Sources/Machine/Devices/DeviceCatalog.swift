@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import OptionSyntax
+
+/// One kind of device that a person or toolstack can name.
+public struct DeviceDriver: Sendable {
+  /// A property of a device.
+  public struct Property: Sendable {
+    public let name: String
+    /// What values it takes, in QEMU's words: "str", "uint32", "bool" …
+    public let type: String
+    /// What it is, for `-device X,help`.
+    public let about: String
+
+    init(_ name: String, _ type: String, _ about: String) {
+      (self.name, self.type, self.about) = (name, type, about)
+    }
+  }
+
+  public let name: String
+  /// What it is, in a few words.
+  public let about: String
+  /// The kind of bus it sits on: "IDE", "ISA" or "PCI".
+  public let bus: String
+  public let properties: [Property]
+}
+
+/// The devices that `-device` can add, with their properties: for `-device`, `-global`, `device-list-properties` and
+/// their help.
+public enum DeviceCatalog {
+  private typealias Property = DeviceDriver.Property
+
+  private static let drive = [
+    Property("drive", "str", "id of a -drive, or node-name of a -blockdev"),
+    Property("bus", "str", "ide.0 or ide.1"), Property("unit", "uint32", "0 is the master, 1 the slave"),
+    Property("serial", "str", "serial number the guest reads, at most 20 characters"),
+    Property("bootindex", "int32", "lower numbers boot first"),
+  ]
+
+  /// All of them.
+  public static let drivers: [DeviceDriver] = [
+    DeviceDriver(name: "ide-hd", about: "hard disk", bus: "IDE", properties: drive),
+    DeviceDriver(name: "ide-cd", about: "CD-ROM drive", bus: "IDE", properties: drive),
+    DeviceDriver(
+      name: "isa-serial", about: "serial port", bus: "ISA",
+      properties: [
+        Property("chardev", "str", "id of a -chardev"), Property("index", "uint32", "0 is COM1 … 3 is COM4"),
+      ]),
+    DeviceDriver(
+      name: "isa-parallel", about: "parallel port", bus: "ISA",
+      properties: [Property("chardev", "str", "id of a -chardev")]),
+    DeviceDriver(
+      name: "isa-debugcon", about: "debug console: bytes written to an I/O port", bus: "ISA",
+      properties: [
+        Property("chardev", "str", "id of a -chardev"), Property("iobase", "uint32", "I/O port (0xe9)"),
+        Property("readback", "uint32", "what reading the port returns (0xe9)"),
+      ]),
+    DeviceDriver(
+      name: "isa-debug-exit", about: "ends the process with the status the guest writes, times 2 plus 1",
+      bus: "ISA",
+      properties: [
+        Property("iobase", "uint32", "I/O port (0x501)"),
+        Property("iosize", "uint32", "number of ports: 1, 2 or 4 (2)"),
+      ]),
+    DeviceDriver(
+      name: "VGA", about: "graphics card (-vga std)", bus: "PCI",
+      properties: [
+        Property("vgamem_mb", "uint32", "video memory in MiB, a power of two (16)"),
+        Property("xres", "uint32", "preferred width in the EDID (1024)"),
+        Property("yres", "uint32", "preferred height in the EDID (768)"),
+        Property("romfile", "str", "option ROM instead of the usual one"),
+      ]),
+  ]
+
+  /// The driver with that name.
+  public static func driver(_ name: String, option: String) throws(OptionError) -> DeviceDriver {
+    if let driver = drivers.first(where: { $0.name == name }) { return driver }
+    throw OptionError(
+      "\(option): there is no device '\(name)'\(didYouMean(name, in: drivers.map(\.name)));"
+        + " '-device help' lists what there is")
+  }
+
+  /// The text of `-device help`: a line each.
+  public static var help: String {
+    drivers.map { "\(padded($0.name)) \($0.about), on \($0.bus)\n" }.joined()
+      + "'-device NAME,help' lists the properties of one.\n"
+  }
+
+  /// The text of `-device NAME,help`.
+  public static func help(for driver: DeviceDriver) -> String {
+    "\(driver.name): \(driver.about), on \(driver.bus)\n"
+      + driver.properties.map { "  \(padded("\($0.name)=<\($0.type)>")) \($0.about)\n" }.joined()
+  }
+
+  private static func padded(_ text: String) -> String {
+    text + String(repeating: " ", count: max(1, 20 - text.count))
+  }
+}
