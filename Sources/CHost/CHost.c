@@ -30,3 +30,5 @@ int martlet_setname(const char *name) { return pthread_setname_np(pthread_self()
 int martlet_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
 int martlet_fcntl_lock(int fd, int command, struct flock *lock) { return fcntl(fd, command, lock); }
 int martlet_open(const char *path, int flags, unsigned int mode) { return open(path, flags, mode); }
+
+int martlet_fork(void) { return fork(); }

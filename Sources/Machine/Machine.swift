@@ -111,6 +111,9 @@ public final class Machine: @unchecked Sendable {
     return end ?? MachineEnd(status: 0)
   }
 
+  /// Closes everything without having run.
+  public func abandon() { finish() }
+
   /// Stops everything, writes out what the guest flushed and more, closes what is open.
   private func finish() {
     board.stopDisplay()

@@ -20,6 +20,7 @@ enum Help {
     ),
     (CharacterOptions.topic, "serial and parallel ports, debug console", { text(of: CharacterOptions.self) }),
     (MonitorOptions.topic, "control from outside: QMP, human monitor", { text(of: MonitorOptions.self) }),
+    (ProcessOptions.topic, "background, process file, user", { text(of: ProcessOptions.self) }),
     (RunOptions.topic, "starting, ending, logging, tracing", { text(of: RunOptions.self) }),
   ]
 

@@ -30,18 +30,38 @@ enum Main {
         print(configuration.description, terminator: "")
         return 0
       }
-      return launch(configuration, log: try Log(file: builder.options.running.logFile))
+      let process = builder.options.process
+      let privileges = try Privileges(root: process.chroot, user: process.runAs)
+      let daemon = process.daemonize ? try Daemon() : nil
+      let log = try Log(file: builder.options.running.logFile, prefix: try builder.messagePrefix())
+      return launch(configuration, log: log) { () throws(OptionError) in
+        let pidFile = if let path = process.pidFile { try PIDFile(path) } else { PIDFile?.none }
+        try privileges.drop()
+        daemon?.becomeReady()
+        return pidFile
+      }
     } catch {
       Log.standardError("martlet: \(error)\n")
       return 2
     }
   }
 
-  private static func launch(_ configuration: MachineConfiguration, log: Log) -> Int32 {
+  /// - Parameter settle: called when everything is open and before the guest runs.
+  private static func launch(
+    _ configuration: MachineConfiguration, log: Log, settle: () throws(OptionError) -> PIDFile?
+  ) -> Int32 {
     do {
       let machine = try Machine(configuration, log: log)
       let monitors = try Monitors(machine: machine)
+      let pidFile: PIDFile?
+      do throws(OptionError) {
+        pidFile = try settle()
+      } catch {
+        machine.abandon()
+        throw error
+      }
       let end = withExtendedLifetime(monitors) { machine.run() }
+      pidFile?.remove()
       if let message = end.message { log.message("martlet: \(message)") }
       return end.status
     } catch {

@@ -38,3 +38,6 @@ int martlet_setname(const char *name);
 int martlet_fcntl(int fd, int command, long argument);
 int martlet_fcntl_lock(int fd, int command, struct flock *lock);
 int martlet_open(const char *path, int flags, unsigned int mode);
+
+/* Marked unavailable to Swift: the caller has no other thread. */
+int martlet_fork(void);

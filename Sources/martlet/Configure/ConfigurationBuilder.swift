@@ -33,7 +33,30 @@ struct ConfigurationBuilder {
     try configureDevices()
     try checkBackEnds()
     configureRun()
+    try checkDaemon()
     return configuration
+  }
+
+  /// `-msg`.
+  func messagePrefix() throws(OptionError) -> Log.Prefix {
+    var prefix = Log.Prefix()
+    guard let text = options.process.messages else { return prefix }
+    var list = try PropertyList(text, option: "-msg", implied: "timestamp")
+    prefix.hasTime = try list.takeFlag("timestamp") ?? false
+    if try list.takeFlag("guest-name") ?? false { prefix.guestName = configuration.name ?? "guest" }
+    try list.finish()
+    return prefix
+  }
+
+  /// A daemon has no terminal.
+  private func checkDaemon() throws(OptionError) {
+    guard options.process.daemonize else { return }
+    let ports =
+      configuration.serials.compactMap { $0 } + configuration.monitors.map(\.port)
+      + configuration.debugConsoles.map(\.port) + [configuration.parallel].compactMap { $0 }
+    if let port = ports.first(where: { $0.contains("stdio") }) {
+      throw OptionError("-daemonize: a daemon has no terminal, so '\(port)' cannot be used")
+    }
   }
 
   private mutating func configureRun() {
