@@ -6,11 +6,14 @@
 public final class InterruptJunction: InterruptSink {
   private let sink: any InterruptSink
   private var counts: [Int]
+  /// How often each input has gone from low to high.
+  public private(set) var raises: [UInt64]
 
   /// A junction in front of `sink`, with inputs 0 … `count` - 1.
   public init(_ sink: any InterruptSink, count: Int = 24) {
     self.sink = sink
     counts = Array(repeating: 0, count: count)
+    raises = Array(repeating: 0, count: count)
   }
 
   /// A new line to input `number`.
@@ -21,6 +24,8 @@ public final class InterruptJunction: InterruptSink {
     guard counts.indices.contains(number) else { return }
     let before = counts[number]
     counts[number] = max(0, before + (isRaised ? 1 : -1))
-    if (before > 0) != (counts[number] > 0) { sink.setInterruptLine(number, isRaised: isRaised) }
+    guard (before > 0) != (counts[number] > 0) else { return }
+    if isRaised { raises[number] &+= 1 }
+    sink.setInterruptLine(number, isRaised: isRaised)
   }
 }

@@ -24,6 +24,7 @@ import VNC
 final class Board {
   let engine: any Engine
   let bus: SystemBus
+  private let interrupts: InterruptJunction
   let memory = MemorySpace()
   let ports = PortSpace()
   let pci: PCIBus
@@ -66,6 +67,7 @@ final class Board {
     let choice = try EngineChoice(configuration, bus: bus, clock: clock)
     engine = choice.engine
     let interrupts = InterruptJunction(engine.interruptController)
+    self.interrupts = interrupts
     let isa = { (irq: Int) in interrupts.line(irq) }
 
     // 00:00.0: RAM around the PCI hole, the BIOS, shadowing. CONFIG_ADDRESS and CONFIG_DATA at 0xCF8.
@@ -174,6 +176,9 @@ final class Board {
     devices.append(device)
     pci.plug(device, at: address)
   }
+
+  /// How often devices have raised each interrupt.
+  var interruptCounts: [UInt64] { interrupts.raises }
 
   // MARK: Life. The lock is held.
 
