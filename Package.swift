@@ -143,8 +143,8 @@ let package = Package(
     tests(of: "VGA", uses: ["Display"], excluding: ["Goldens"]),
     tests(of: "Serial", uses: ["CharacterDevice"]),
     tests(of: "Input", uses: ["Display"]),
-    tests(of: "Machine"),
-    tests(of: "Control", uses: ["JSON", "Machine"]),
+    tests(of: "Machine", uses: ["CPU", "GuestMemory"]),
+    tests(of: "Control", uses: ["CharacterDevice", "JSON", "Machine"]),
     tests(of: "martlet", uses: ["Machine"]),
   ]
 )

@@ -13,6 +13,8 @@ final class HumanInterpreter {
   var currentCPU = 0
   /// Asks the person for a password, and tells what becomes of it; nil if there is no person.
   var askForPassword: ((_ then: @escaping (String) -> String) -> Void)?
+  /// Whether the machine has been told to end.
+  var hasQuit = false
   /// What `x` and `p` leave out is as it was before.
   private var lastFormat = DumpFormat()
   /// What was typed before, for `info history`; sessions keep it.
@@ -22,8 +24,10 @@ final class HumanInterpreter {
 
   /// Does what a line says.
   /// - Returns: what there is to tell, each line ended by CR LF; nothing if all went well and nothing was asked.
-  func run(_ line: String) -> String {
-    let text = answer(to: line)
+  func run(_ line: String) -> String { Self.ended(answer(to: line)) }
+
+  /// Text with its lines ended by CR LF.
+  static func ended(_ text: String) -> String {
     var result: [UInt8] = []
     result.reserveCapacity(text.utf8.count + text.utf8.count / 16)
     for byte in text.utf8 {
@@ -31,6 +35,12 @@ final class HumanInterpreter {
       result.append(byte)
     }
     return String(decoding: result, as: UTF8.self)
+  }
+
+  /// Another person is there.
+  func forget() {
+    currentCPU = 0
+    lastFormat = DumpFormat()
   }
 
   private func answer(to line: String) -> String {

@@ -8,6 +8,7 @@ import Machine
 public final class Monitors {
   private let machine: Machine
   private var sessions: [QMPSession] = []
+  private var people: [HumanSession] = []
 
   /// Opens the monitors that the machine's configuration asks for. Called before the machine runs.
   public init(machine: Machine) throws(MachineError) {
@@ -26,6 +27,12 @@ public final class Monitors {
 
   private func open(_ configuration: MonitorConfiguration) throws(MachineError) {
     guard let port = try machine.openCharacterPort(configuration.port, label: configuration.label) else {
+      return
+    }
+    if configuration.mode == .readline {
+      let session = HumanSession(port: port, machine: machine)
+      session.characterPortOpened()
+      people.append(session)
       return
     }
     let session = QMPSession(port: port, machine: machine, isPretty: configuration.isPretty)

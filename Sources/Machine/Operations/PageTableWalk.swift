@@ -31,15 +31,16 @@ public struct PageTableWalk {
   }
 
   /// 64 GiB in 4 KiB pages, and what is above.
-  private static let mostTables = 40_000
+  static let mostTables = 40_000
 
   public let mode: Mode
   private let cr3: UInt64
   private let hasLargePages: Bool
   private let memory: GuestMemory
-  private var tablesLeft = PageTableWalk.mostTables
+  private var tablesLeft: Int
 
-  init(_ cpu: CPUState, memory: GuestMemory) {
+  init(_ cpu: CPUState, memory: GuestMemory, mostTables: Int = PageTableWalk.mostTables) {
+    tablesLeft = mostTables
     self.memory = memory
     cr3 = cpu.cr3
     hasLargePages = cpu.cr4 & 1 << 4 != 0

@@ -86,13 +86,16 @@ extension HumanCommands {
 
   private static func print(_ drive: Drive, isVerbose: Bool, to output: inout HumanOutput) throws {
     let medium = drive.medium
+    // A drive whose image has a name of its own has none itself.
+    let place = drive.deviceID ?? ObjectTree.path(ofDrive: drive.name)
+    let node = drive.nodeName ?? "#\(drive.name)"
     if let medium {
-      try output.line(
-        "\(drive.name) (#\(drive.name)): \(medium.label) (raw\(medium.isReadOnly ? ", read-only" : ""))")
+      let name = drive.nodeName ?? "\(drive.name) (\(node))"
+      try output.line("\(name): \(medium.label) (raw\(medium.isReadOnly ? ", read-only" : ""))")
     } else {
-      try output.line("\(drive.name): [not inserted]")
+      try output.line("\(drive.nodeName == nil ? drive.name : place): [not inserted]")
     }
-    try output.line("    Attached to:      \(ObjectTree.path(ofDrive: drive.name))")
+    try output.line("    Attached to:      \(place)")
     if drive.isStopped { try output.line("    I/O status:       failed") }
     if drive.kind == .cdrom {
       try output.line(

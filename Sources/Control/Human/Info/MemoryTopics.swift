@@ -31,7 +31,9 @@ extension HumanCommands {
     },
     HumanCommand("memory-devices", help: "memory that was plugged in: there is none") { _, _, _ in },
     HumanCommand("roms", help: "read-only memory") { _, monitor, output in
-      for region in monitor.machine.memoryRegions where region.kind == .rom || region.kind == .romDevice {
+      let roms = monitor.machine.memoryRegions.filter { $0.kind == .rom || $0.kind == .romDevice }
+      // The host bridge's shadow segments show RAM that was made read-only.
+      for region in roms where !region.name.hasPrefix("pam-") {
         let place = region.isEnabled ? "addr=\(Digits.hex(region.base, 16))" : "addr=(not mapped)"
         try output.line(
           "\(place) size=0x\(Digits.hex(region.byteCount, 6)) mem=rom name=\"\(region.name)\"")

@@ -28,10 +28,10 @@ struct Expression {
     while let byte = line.next {
       switch byte {
       case UInt8(ascii: "+"):
-        line.advance()
+        step(&line)
         value &+= try logic(&line)
       case UInt8(ascii: "-"):
-        line.advance()
+        step(&line)
         value &-= try logic(&line)
       default: return value
       }
@@ -44,13 +44,13 @@ struct Expression {
     while let byte = line.next {
       switch byte {
       case UInt8(ascii: "&"):
-        line.advance()
+        step(&line)
         value &= try product(&line)
       case UInt8(ascii: "|"):
-        line.advance()
+        step(&line)
         value |= try product(&line)
       case UInt8(ascii: "^"):
-        line.advance()
+        step(&line)
         value ^= try product(&line)
       default: return value
       }
@@ -63,10 +63,10 @@ struct Expression {
     while let byte = line.next {
       switch byte {
       case UInt8(ascii: "*"):
-        line.advance()
+        step(&line)
         value &*= try unary(&line)
       case UInt8(ascii: "/"), UInt8(ascii: "%"):
-        line.advance()
+        step(&line)
         let divisor = Int64(bitPattern: try unary(&line))
         guard divisor != 0 else { throw .usage("division by zero") }
         // The one quotient that does not fit wraps.

@@ -11,7 +11,10 @@ extension HumanCommands {
     HumanCommand("cont", aliases: ["c"], help: "let the guest go on") { _, monitor, _ in
       try monitor.machine.continueRunning()
     },
-    HumanCommand("quit", aliases: ["q"], help: "end Martlet") { _, monitor, _ in monitor.machine.quit() },
+    HumanCommand("quit", aliases: ["q"], help: "end Martlet") { _, monitor, _ in
+      monitor.hasQuit = true
+      monitor.machine.quit()
+    },
     HumanCommand("system_reset", help: "reset the guest") { _, monitor, _ in
       monitor.machine.pressResetButton()
     },
