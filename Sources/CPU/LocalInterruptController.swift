@@ -23,6 +23,8 @@ public protocol LocalInterruptController: AnyObject {
   func readMSR(_ number: UInt32) -> UInt64?
   /// Sets one of them; false if the value is not allowed or there is none.
   func writeMSR(_ number: UInt32, _ value: UInt64) -> Bool
+  /// The processor's time stamp counter was set: a deadline comes sooner or later than it would have.
+  func timeStampChanged()
   /// The 64 register words of a saved state.
   var savedRegisters: [UInt32] { get }
   /// Takes over what ``savedRegisters`` and the two MSRs were.

@@ -32,6 +32,7 @@ public final class IOAPIC: RegisterFile {
     state.baseAddress = Self.base
     state.registerSelect &= 0xFF
     state.id &= 15
+    for input in 0..<Self.inputCount { state.redirection[input] &= Entry.implemented }
     state.lines = nil
     levels = (saved.lines ?? (saved.irr | knownLevels)) & 0xFF_FFFF
     guard saved.lines == nil else { return }
@@ -47,6 +48,8 @@ public final class IOAPIC: RegisterFile {
     static let masked: UInt64 = 1 << 16
     static let mode: UInt64 = 7 << 8
     static let lowestPriority: UInt64 = 1 << 8
+    /// The vector … the mask, and the destination.
+    static let implemented: UInt64 = 0xFF00_0000_0001_FFFF
     /// What a write does not change: delivery status and remote IRR.
     static let readOnly: UInt64 = 1 << 12 | 1 << 14
   }

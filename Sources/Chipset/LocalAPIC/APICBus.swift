@@ -62,8 +62,10 @@ final class APICBus {
     case 0: deliver(message)
     case 1: sender.accept(message)
     default:
-      for index in localAPICs.indices where shorthand == 2 || localAPICs[index] !== sender {
-        localAPICs[index].accept(message)
+      for index in localAPICs.indices {
+        let apic = localAPICs[index]
+        // One that is off is not on the bus.
+        if apic.isEnabled, shorthand == 2 || apic !== sender { apic.accept(message) }
       }
     }
   }

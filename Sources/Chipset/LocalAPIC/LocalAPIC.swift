@@ -179,7 +179,8 @@ public final class LocalAPIC: LocalInterruptController {
       processor?.deliverINIT()
     case .startup: processor?.deliverStartup(vector: message.vector)
     case .external:
-      guard let vector = bus.acknowledgeExternal?() else { return false }
+      // Who cannot take it must not take it from the 8259s.
+      guard isSoftwareEnabled, let vector = bus.acknowledgeExternal?() else { return false }
       return request(vector, isLevel: false)
     case .systemManagement, .reserved3: return false
     }
@@ -213,9 +214,7 @@ public final class LocalAPIC: LocalInterruptController {
     guard value & Self.masked == 0 else { return }
     switch value >> 8 & 7 {
     case 4: processor?.deliverNMI()
-    case 0:
-      let vector = UInt8(truncatingIfNeeded: value)
-      if vector >= 16 { request(vector, isLevel: false) }
+    case 0: request(UInt8(truncatingIfNeeded: value), isLevel: false)
     default: break
     }
   }
@@ -252,6 +251,7 @@ public final class LocalAPIC: LocalInterruptController {
     case Register.commandHigh: self[Register.commandHigh] = value & 0xFF00_0000
     case Register.timer:
       let old = self[Register.timer]
+      forgetElapsedDeadline()
       self[Register.timer] = softwareMask(value & 0x7_00FF)
       if ((old >> 17 & 3) == 2) != (timerMode == 2) {
         deadline = 0
@@ -304,7 +304,8 @@ public final class LocalAPIC: LocalInterruptController {
 
   /// ICR (SDM volume 3, section 10.6.1).
   func sendCommand(_ low: UInt32, destination: UInt32) {
-    guard let mode = APICMessage.Mode(rawValue: UInt8(low >> 8 & 7)) else { return }
+    // ExtINT is no inter-processor interrupt.
+    guard let mode = APICMessage.Mode(rawValue: UInt8(low >> 8 & 7)), mode != .external else { return }
     let vector = UInt8(truncatingIfNeeded: low)
     if mode == .fixed || mode == .lowestPriority, vector < 16 { return note(error: 1 << 5) }
     // INIT level de-assert only synchronises arbitration, which there is none of.

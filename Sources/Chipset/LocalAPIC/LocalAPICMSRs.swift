@@ -5,7 +5,9 @@ extension LocalAPIC {
   public func readMSR(_ number: UInt32) -> UInt64? {
     switch number {
     case 0x1B: return base
-    case 0x6E0: return timerMode == 2 ? deadline : 0
+    case 0x6E0:
+      forgetElapsedDeadline()
+      return timerMode == 2 ? deadline : 0
     case 0x800...0x83F where isExtended:
       let offset = Int(number - 0x800) * 16
       switch offset {
@@ -47,7 +49,10 @@ extension LocalAPIC {
       case Register.endOfInterrupt, Register.errorStatus:
         guard value == 0 else { return false }
         writeRegister(offset, 0)
-      case Register.taskPriority, Register.spurious, Register.timer...Register.initialCount,
+      case Register.taskPriority:
+        guard value <= 0xFF else { return false }
+        writeRegister(offset, UInt32(truncatingIfNeeded: value))
+      case Register.spurious, Register.timer...Register.initialCount,
         Register.divide:
         guard value >> 32 == 0 else { return false }
         writeRegister(offset, UInt32(truncatingIfNeeded: value))

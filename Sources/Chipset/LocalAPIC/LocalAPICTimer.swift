@@ -38,23 +38,41 @@ extension LocalAPIC {
     countTimer?.arm(at: next)
   }
 
+  public func timeStampChanged() { if timerMode == 2 { scheduleTimer() } }
+
   private func nextTimerInterrupt() -> UInt64? {
     let now = clock.now
     if timerMode == 2 {
       guard deadline != 0, let processor else { return nil }
       let timeStamp = processor.timeStamp
-      return deadline > timeStamp ? now &+ min(deadline &- timeStamp, 1 << 62) : now
+      return deadline > timeStamp ? Self.time(now, plus: min(deadline &- timeStamp, 1 << 62)) : now
     }
     let period = UInt64(self[Register.initialCount]) << divideShift
     guard period != 0 else { return nil }
     let elapsed = now &- countStart
-    guard timerMode == 1 else { return elapsed < period ? countStart &+ period : nil }
+    guard timerMode == 1 else { return elapsed < period ? Self.time(now, plus: period &- elapsed) : nil }
     let stride = period >= Self.shortestPeriod ? period : (Self.shortestPeriod / period + 1) * period
-    return countStart &+ (elapsed / stride &+ 1) &* stride
+    return Self.time(now, plus: stride &- elapsed % stride)
+  }
+
+  /// A moment that the clock never reaches if it is later than the clock can tell.
+  private static func time(_ now: UInt64, plus rest: UInt64) -> UInt64 {
+    let (sum, isTooLate) = now.addingReportingOverflow(rest)
+    return isTooLate ? .max : sum
+  }
+
+  /// A deadline that passes while the timer is masked is gone; nothing is armed that would see it pass.
+  func forgetElapsedDeadline() {
+    guard deadline != 0, self[Register.timer] & Self.masked != 0, let processor else { return }
+    if processor.timeStamp >= deadline { deadline = 0 }
   }
 
   func timerElapsed() {
-    if timerMode == 2 { deadline = 0 }
+    if timerMode == 2 {
+      // The time stamp counter may have been set back since.
+      if let processor, processor.timeStamp < deadline { return scheduleTimer() }
+      deadline = 0
+    }
     fire(Register.timer)
     scheduleTimer()
   }

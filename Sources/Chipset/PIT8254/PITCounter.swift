@@ -155,7 +155,8 @@ struct PITCounter {
     if mode.isTriggered {
       if isOpen, !awaitsCount { start(at: tick) }
     } else if !isOpen {
-      held = elapsed(at: tick)
+      // The next tick loads a new count whatever the gate does.
+      held = max(0, elapsed(at: tick))
     } else if mode.isPeriodic {
       start(at: tick)
     } else {

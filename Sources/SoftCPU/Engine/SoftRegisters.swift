@@ -67,7 +67,11 @@ extension SoftVirtualCPU {
         : cpu.pointee.segments[2].isUsable
           ? cpu.pointee.segments[2].dpl : UInt8(cpu.pointee.segments[1].selector & 3)
     restoreVectors(state.xsave)
-    for number in MSR.state { if let value = state.msrs[number] { _ = cpu.writeMSR(number, value) } }
+    for number in MSR.state where number != MSR.tscAdjust {
+      if let value = state.msrs[number] { _ = cpu.writeMSR(number, value) }
+    }
+    // Not as a guest's write, which would move the time stamp counter.
+    if let adjust = state.msrs[MSR.tscAdjust] { cpu.pointee.msrs.tscAdjust = adjust }
     localAPIC.restore(
       registers: state.localAPIC, base: state.msrs[MSR.apicBase] ?? 0xFEE0_0900,
       deadline: state.msrs[MSR.tscDeadline] ?? 0)

@@ -373,6 +373,9 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
     return isDone
   }
 
+  /// The guest has set its time stamp counter.
+  func timeStampChanged() { bus.lock.withLock { localAPIC.timeStampChanged() } }
+
   /// CR8.
   var taskPriority: UInt64 {
     get { bus.lock.withLock { UInt64(localAPIC.taskPriority) } }

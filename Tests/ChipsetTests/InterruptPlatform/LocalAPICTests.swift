@@ -226,7 +226,83 @@ import Testing
     #expect(clock.nextDeadline == nil)
   }
 
+  @Test func aDeadlineFollowsTheTimeStampCounter() {
+    bench.enableAll()
+    let (apic, processor) = (bench.apic(0), bench.processors[0])
+    apic.writeRegister(0x320, 0x4_0030)
+    #expect(apic.writeMSR(0x6E0, processor.timeStamp + 10_000))
+    // Set forward, it comes sooner.
+    processor.timeStampOffset = 8000
+    apic.timeStampChanged()
+    clock.advance(by: 1999)
+    #expect(!processor.isRequested)
+    clock.advance(by: 1)
+    #expect(bench.acknowledge() == 0x30)
+    bench.endOfInterrupt()
+    // Set back without a word, it does not come too early.
+    #expect(apic.writeMSR(0x6E0, processor.timeStamp + 1000))
+    processor.timeStampOffset = 3000
+    clock.advance(by: 1000)
+    #expect(!processor.isRequested)
+    clock.advance(by: 4999)
+    #expect(!processor.isRequested)
+    clock.advance(by: 1)
+    #expect(bench.acknowledge() == 0x30)
+  }
+
+  /// SDM volume 3, section 10.5.4.1: the timer is disarmed when it expires, masked or not.
+  @Test func aDeadlineThatPassesMaskedIsGone() {
+    bench.enableAll()
+    let apic = bench.apic(0)
+    apic.writeRegister(0x320, 0x5_0030)
+    #expect(apic.writeMSR(0x6E0, bench.processors[0].timeStamp + 1000))
+    clock.advance(by: 2000)
+    #expect(apic.readMSR(0x6E0) == 0)
+    #expect(apic.writeMSR(0x6E0, bench.processors[0].timeStamp + 1000))
+    clock.advance(by: 2000)
+    apic.writeRegister(0x320, 0x4_0030)
+    clock.advance(by: 2000)
+    #expect(!bench.processors[0].isRequested)
+    // One that is still to come is not.
+    apic.writeRegister(0x320, 0x5_0030)
+    #expect(apic.writeMSR(0x6E0, bench.processors[0].timeStamp + 1000))
+    clock.advance(by: 500)
+    apic.writeRegister(0x320, 0x4_0030)
+    clock.advance(by: 500)
+    #expect(bench.acknowledge() == 0x30)
+  }
+
+  @Test func aLocalVectorBelow16IsAnError() {
+    bench.enableAll()
+    let apic = bench.apic(0)
+    apic.writeRegister(0x370, 0xFE)
+    apic.writeRegister(0x320, 0x0F)
+    apic.writeRegister(0x380, 100)
+    clock.advance(by: 200)
+    #expect(bench.acknowledge() == 0xFE)
+    apic.writeRegister(0x280, 0)
+    #expect(apic.readRegister(0x280) == 0x40)
+  }
+
+  @Test func whoIsOffIsNotOnTheBus() {
+    bench.enableAll()
+    #expect(bench.apic(2).writeMSR(0x1B, 0xFEE0_0000))
+    bench.send(0, 0xC_0500)
+    bench.send(0, 0xC_0400)
+    #expect(bench.processors.map(\.inits) == [0, 1, 0, 1])
+    #expect(bench.processors.map(\.nmis) == [0, 1, 0, 1])
+    bench.send(0, 0x8_0061)
+    #expect(bench.acknowledge(2) == nil && bench.acknowledge(0) == 0x61)
+  }
+
   // MARK: x2APIC mode
+
+  @Test func theTaskPriorityHasEightBits() {
+    let apic = bench.apic(1)
+    #expect(apic.writeMSR(0x1B, 0xFEE0_0C00))
+    #expect(apic.writeMSR(0x808, 0xFF) && apic.readMSR(0x808) == 0xFF)
+    #expect(!apic.writeMSR(0x808, 0x100) && apic.readMSR(0x808) == 0xFF)
+  }
 
   @Test func x2APICMode() {
     bench.enableAll()
@@ -268,6 +344,24 @@ import Testing
     #expect(!bench.processors[0].isRequested && bench.acknowledge() == nil)
     #expect(bench.apic(0).writeMSR(0x1B, 0xFEE0_0100) && bench.processors[0].isRequested)
     #expect(bench.acknowledge() == 9)
+  }
+
+  @Test func whoCannotTakeAnExternalInterruptLeavesItToOthers() {
+    let board = bench.board
+    for (port, value) in [(0x20, 0x11), (0x21, 8), (0x21, 4), (0x21, 1), (0x21, 0)] as [(UInt16, UInt8)] {
+      board.outb(port, value)
+    }
+    bench.enableAll()
+    board.outb(0x21, 0)
+    bench.line(1, true)
+    // As a message to one that is switched off by its spurious register.
+    bench.apic(1).writeRegister(0xF0, 0xFF)
+    bench.platform.sendMessage(address: 0xFEE0_1000, data: 0x700)
+    // As an interrupt between processors, which it cannot be.
+    bench.send(2, 0x700, to: 3)
+    #expect(bench.acknowledge(1) == nil && bench.acknowledge(3) == nil)
+    board.outb(0x20, 0x0A)
+    #expect(board.inb(0x20) & 2 == 2)
   }
 
   @Test func localInterrupt0AsNMI() {

@@ -47,6 +47,19 @@ import Testing
     return board.inb(0x40 + counter)
   }
 
+  /// Interrupt on terminal count: the count is loaded by the next tick, whether the gate is open or not.
+  @Test func theGateClosesInTheTickOfALoad() {
+    board.outb(0x61, 1)
+    advance(ticks: 10)
+    load(2, control: 0, 1000)
+    board.outb(0x61, 0)
+    advance(ticks: 50)
+    #expect(latched(2) == 1000)
+    board.outb(0x61, 1)
+    advance(ticks: 100)
+    #expect((899...901).contains(latched(2)))
+  }
+
   @Test func ticksConvertBothWays() {
     for tick in [0, 1, 2, 1_193_182, 1_193_183, 1 << 40, 1 << 52] as [Int64] {
       let time = PITTicks.time(of: tick)

@@ -247,6 +247,7 @@ final class NoLocalAPIC: LocalInterruptController {
   func writeRegister(_ offset: Int, _ value: UInt32) {}
   func readMSR(_ number: UInt32) -> UInt64? { 0 }
   func writeMSR(_ number: UInt32, _ value: UInt64) -> Bool { true }
+  func timeStampChanged() {}
   func restore(registers: [UInt32], base: UInt64, deadline: UInt64) {}
   func reset() {}
 }

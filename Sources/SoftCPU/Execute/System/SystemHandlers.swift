@@ -109,7 +109,11 @@ enum SystemHandlers {
     let (cpu, op) = ($0.processor, $1.operation)
     return privileged(cpu, op) {
       let value = UInt64(cpu.get(0, as: UInt32.self)) | UInt64(cpu.get(16, as: UInt32.self)) << 32
-      guard cpu.writeMSR(cpu.get(8), value) else { return cpu.fault(op, .generalProtection) }
+      let number: UInt32 = cpu.get(8)
+      guard cpu.writeMSR(number, value) else { return cpu.fault(op, .generalProtection) }
+      if number == MSR.timeStampCounter || number == MSR.tscAdjust {
+        cpu.pointee.owner._withUnsafeGuaranteedRef { $0.timeStampChanged() }
+      }
       return cpu.finished(op)
     }
   }
