@@ -42,7 +42,7 @@ final class Board {
   /// What viewers and screenshots show.
   private(set) lazy var screenSource = ScreenSource(engine: engine, card: vga)
   private(set) var vga: VGADevice?
-  private var realTimeClock: RealTimeClock?
+  private(set) var realTimeClock: RealTimeClock?
   private(set) var vnc: VNCServer?
   /// COM1 … COM4.
   static let serialPorts: [(base: UInt16, irq: Int)] = [(0x3F8, 4), (0x2F8, 3), (0x3E8, 4), (0x2E8, 3)]
@@ -184,7 +184,9 @@ final class Board {
 
   /// Opens the sockets of the VNC server and serves viewers.
   /// - Returns: what people must know to reach the machine, a line each.
-  func startDisplay(loop: EventLoop, log: Log) throws -> [String] {
+  func startDisplay(
+    loop: EventLoop, log: Log, onViewer: @escaping @Sendable (ViewerFacts, ViewerEvent) -> Void
+  ) throws -> [String] {
     guard let text = configuration.vnc, var settings = try VNCConfiguration.parse(text) else {
       return notices + characterPorts.notices
     }
@@ -193,7 +195,7 @@ final class Board {
     logger.logLevel = configuration.tracedCategories.contains("vnc") ? .debug : .warning
     let server = try VNCServer(
       configuration: settings, surface: surface, source: screenSource, input: input, loop: loop,
-      name: configuration.name ?? "Martlet", log: logger)
+      name: configuration.name ?? "Martlet", log: logger, onViewer: onViewer)
     vnc = server
     try server.start()
     let viewer = server.displayAddress.map { ["the screen is on \($0) for VNC viewers"] } ?? []

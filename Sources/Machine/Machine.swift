@@ -5,6 +5,7 @@ import CPU
 import EventLoop
 import Glibc
 import GuestMemory
+import VNC
 
 /// A machine that cannot be made: what is missing and what to do about it.
 public struct MachineError: Error, CustomStringConvertible, Sendable {
@@ -25,7 +26,8 @@ public final class Machine: @unchecked Sendable {
 
   /// Guards everything; held while handlers of the event loop run.
   public let lock = MachineLock()
-  let loop: EventLoop
+  /// Where everything that is not a CPU happens.
+  public let loop: EventLoop
   let clock: MachineClock
   /// What it was made from.
   public let configuration: MachineConfiguration
@@ -35,6 +37,8 @@ public final class Machine: @unchecked Sendable {
   private var signals: SignalWatcher?
   /// What the machine is doing.
   public internal(set) var state = RunState.prelaunch
+  /// Who looks at the screen.
+  public internal(set) var viewers: [ViewerFacts] = []
   /// What ends the machine.
   public var actions: Actions
   /// Who tells the world what happens.
@@ -82,6 +86,7 @@ public final class Machine: @unchecked Sendable {
     let board = try Board(configuration, control: self, clock: clock, loop: loop)
     self.board = board
     for drive in board.drives { tellEvents(of: drive) }
+    board.realTimeClock?.onTimeSet = { [unowned self] in onEvent?(.clockChanged(offset: $0)) }
     try traceAsConfigured(board)
     for index in 0..<configuration.topology.count {
       let cpu = try board.engine.makeVirtualCPU(index: index)
@@ -91,7 +96,10 @@ public final class Machine: @unchecked Sendable {
       if signal == SIGCONT { request(.resume) } else { requestShutdown(.signal) }
     }
     board.reset()
-    for notice in try board.startDisplay(loop: loop, log: log) { log.message("martlet: \(notice)") }
+    let notices = try board.startDisplay(loop: loop, log: log) { [unowned self] facts, event in
+      loop.post { [unowned self] in viewer(facts, event) }
+    }
+    for notice in notices { log.message("martlet: \(notice)") }
   }
 
   // MARK: Running

@@ -35,9 +35,11 @@ public final class VNCServer: @unchecked Sendable {
   ///   - input: where keys and pointer go.
   ///   - loop: the machine's event loop.
   ///   - name: the guest's name, which viewers show.
+  ///   - onViewer: told what viewers do, on a thread of the server's.
   public init(
     configuration: VNCConfiguration, surface: DisplaySurface, source: any DisplaySource, input: InputRouter,
-    loop: EventLoop, name: String = "Martlet", log: Logger = Logger(label: "martlet.vnc")
+    loop: EventLoop, name: String = "Martlet", log: Logger = Logger(label: "martlet.vnc"),
+    onViewer: @escaping @Sendable (ViewerFacts, ViewerEvent) -> Void = { _, _ in }
   ) throws(VNCError) {
     self.configuration = configuration
     self.log = log
@@ -52,7 +54,8 @@ public final class VNCServer: @unchecked Sendable {
     do throws(HostError) {
       screen = try ScreenService(
         configuration: configuration, name: name, surface: surface,
-        refresh: RefreshRequest(source: source, loop: loop), input: input, password: password, log: log)
+        refresh: RefreshRequest(source: source, loop: loop), input: input, password: password, log: log,
+        onViewer: onViewer)
       network = try Network(configuration: configuration, screen: screen, log: log)
     } catch { throw .host(error) }
 

@@ -6,7 +6,7 @@ struct GuestTime: Codable, Equatable, Sendable {
   /// No date that fits the clock's registers is this far off (about 30,000 years).
   private static let limit: Int64 = 1_000_000_000_000
 
-  private var secondsAhead: Int64 = 0
+  private(set) var secondsAhead: Int64 = 0
   /// 0 ..< 1 s.
   private var nanosecondsAhead: Int64 = 0
 

@@ -11,6 +11,8 @@ public final class RealTimeClock: RegisterFile, Device {
   public let deviceName = "mc146818rtc"
   private let clock: Clock
   private let wallClock: any WallClock
+  /// Told when the guest sets the time, with how many seconds it is ahead of the wall clock.
+  public var onTimeSet: ((Int64) -> Void)?
   private let interrupt: InterruptLine
   private var timer: Clock.Timer?
 
@@ -179,7 +181,9 @@ public final class RealTimeClock: RegisterFile, Device {
       month: min(max(format.decode(memory[RTCRegister.month]), 1), 12),
       day: format.decode(memory[RTCRegister.dayOfMonth]), hour: format.decodeHour(memory[RTCRegister.hours]),
       minute: format.decode(memory[RTCRegister.minutes]), second: format.decode(memory[RTCRegister.seconds]))
+    let before = time.secondsAhead
     time.set(date.secondsSinceEpoch, wall: wallClock.nanosecondsSinceEpoch)
+    if time.secondsAhead != before { onTimeSet?(time.secondsAhead) }
     lastSecond = now.seconds
   }
 

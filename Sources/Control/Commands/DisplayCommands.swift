@@ -6,9 +6,6 @@ import Machine
 import VNC
 
 extension QMPCommands {
-  private static let family = SchemaType.enumeration(["ipv4", "ipv6", "unix", "vsock", "unknown"])
-  private static let authentication = SchemaType.enumeration(["none", "vnc"])
-
   /// The screen and its viewers.
   static let display: [QMPCommand] = [
     .action(
@@ -29,23 +26,35 @@ extension QMPCommands {
     QMPCommand(
       "query-vnc",
       returns: .members(
-        .required("enabled", .boolean), .optional("host", .string), .optional("family", family),
-        .optional("service", .string), .optional("auth", .string), .optional("clients", .array(.any)))
+        .required("enabled", .boolean), .optional("host", .string),
+        .optional("family", VNCDescription.family),
+        .optional("service", .string), .optional("auth", .string),
+        .optional("clients", .array(.object(Structure(VNCDescription.address)))))
     ) { _, context in
       guard let server = context.machine.vncServer else { return ["enabled": false] }
-      return .object([.init("enabled", true)] + address(of: server) + [.init("clients", [])])
+      return .object(
+        [.init("enabled", true)] + VNCDescription.address(of: server).filter { $0.name != "websocket" } + [
+          .init("clients", VNCDescription.clients(of: context.machine))
+        ])
     },
     QMPCommand(
       "query-vnc-servers",
       returns: .array(
         .members(
-          .required("id", .string), .required("server", .array(.any)), .required("clients", .array(.any)),
-          .required("auth", authentication)))
+          .required("id", .string),
+          .required("server", .array(.object(Structure(VNCDescription.server)))),
+          .required("clients", .array(.object(Structure(VNCDescription.address)))),
+          .required("auth", .enumeration(["none", "vnc"]))))
     ) { _, context in
       guard let server = context.machine.vncServer else { return [] }
-      let facts = address(of: server)
+      let facts = VNCDescription.address(of: server)
       let auth = facts.first { $0.name == "auth" }?.value ?? "none"
-      return [["id": "default", "server": [.object(facts)], "clients": [], "auth": auth]]
+      return [
+        [
+          "id": "default", "server": [.object(facts)], "clients": VNCDescription.clients(of: context.machine),
+          "auth": auth,
+        ]
+      ]
     },
     .action("change-vnc-password", [.required("password", .string)]) {
       (arguments, context) throws(QMPError) in try setPassword(arguments.text("password"), context)
@@ -91,23 +100,5 @@ extension QMPCommands {
       throw QMPError("Could not set password: the VNC server was started without 'password=on'")
     }
     server.setPassword(text)
-  }
-
-  /// Where viewers connect, and what they need.
-  private static func address(of server: VNCServer) -> [JSONValue.Member] {
-    let (family, host, service): (String, String, String) =
-      switch server.configuration.address {
-      case .tcp(let host, let port):
-        (
-          host?.contains(":") == true ? "ipv6" : "ipv4", host ?? "127.0.0.1",
-          String(server.port ?? port)
-        )
-      case .unix(let path): ("unix", path, "")
-      case .descriptor(let number): ("unknown", "fd:\(number)", "")
-      }
-    return [
-      .init("auth", server.configuration.needsPassword ? "vnc" : "none"), .init("family", .string(family)),
-      .init("service", .string(service)), .init("host", .string(host)),
-    ]
   }
 }

@@ -6,35 +6,41 @@ import Machine
 /// Every event there is, and how the machine's are told.
 enum QMPEvents {
   private static let cause = SchemaType.enumeration(MachineEvent.Cause.allCases.map(\.rawValue))
-  private static let server: [Structure.Member] = [
-    .required("host", .string), .required("service", .string),
-    .required("family", .enumeration(["ipv4", "ipv6", "unix", "vsock", "unknown"])),
-    .required("websocket", .boolean),
-  ]
+  private static let client = VNCDescription.address
+  private static let server = VNCDescription.server
 
-  static let all: [QMPEventDeclaration] = [
-    event("SHUTDOWN", .required("guest", .boolean), .required("reason", cause)),
-    event("POWERDOWN"),
-    event("RESET", .required("guest", .boolean), .required("reason", cause)),
-    event("STOP"),
-    event("RESUME"),
-    event("RTC_CHANGE", .required("offset", .integer), .required("qom-path", .string)),
-    event(
-      "DEVICE_TRAY_MOVED", .required("device", .string), .required("id", .string),
-      .required("tray-open", .boolean)),
-    event(
-      "BLOCK_IO_ERROR", .required("device", .string), .optional("node-name", .string),
-      .required("operation", .enumeration(["read", "write"])),
-      .required("action", .enumeration(["ignore", "report", "stop"])), .optional("nospace", .boolean),
-      .required("reason", .string)),
-  ]
+  static let all: [QMPEventDeclaration] =
+    [
+      event("SHUTDOWN", .required("guest", .boolean), .required("reason", cause)),
+      event("POWERDOWN"),
+      event("RESET", .required("guest", .boolean), .required("reason", cause)),
+      event("STOP"),
+      event("RESUME"),
+      event("RTC_CHANGE", .required("offset", .integer), .required("qom-path", .string)),
+      event(
+        "DEVICE_TRAY_MOVED", .required("device", .string), .required("id", .string),
+        .required("tray-open", .boolean)),
+    ]
+    + ["VNC_CONNECTED", "VNC_INITIALIZED", "VNC_DISCONNECTED"].map { name in
+      QMPEventDeclaration(
+        name: name,
+        data: Structure([
+          .required("server", .object(Structure(server))), .required("client", .object(Structure(client))),
+        ]))
+    } + [
+      event(
+        "BLOCK_IO_ERROR", .required("device", .string), .optional("node-name", .string),
+        .required("operation", .enumeration(["read", "write"])),
+        .required("action", .enumeration(["ignore", "report", "stop"])), .optional("nospace", .boolean),
+        .required("reason", .string))
+    ]
 
   private static func event(_ name: String, _ members: Structure.Member...) -> QMPEventDeclaration {
     QMPEventDeclaration(name: name, data: Structure(members))
   }
 
   /// The machine's event in QMP's words.
-  static func event(for event: MachineEvent) -> QMPEvent {
+  static func event(for event: MachineEvent, of machine: Machine) -> QMPEvent {
     switch event {
     case .shutdown(let cause): QMPEvent("SHUTDOWN", told(cause))
     case .powerDown: QMPEvent("POWERDOWN")
@@ -44,6 +50,7 @@ enum QMPEvents {
     case .clockChanged(let offset):
       QMPEvent(
         "RTC_CHANGE", [.init("offset", .integer(offset)), .init("qom-path", "/machine/unattached/rtc")])
+    case .viewer(let viewer, let change): VNCDescription.event(viewer, change, of: machine)
     case .trayMoved(let drive, let deviceID, let isOpen):
       QMPEvent(
         "DEVICE_TRAY_MOVED",

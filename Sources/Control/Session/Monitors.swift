@@ -9,6 +9,7 @@ public final class Monitors {
   private let machine: Machine
   private var sessions: [QMPSession] = []
   private var people: [HumanSession] = []
+  private var clockChanges: EventThrottle?
 
   /// Opens the monitors that the machine's configuration asks for. Called before the machine runs.
   public init(machine: Machine) throws(MachineError) {
@@ -18,6 +19,9 @@ public final class Monitors {
     let result = machine.lock.withLock { () -> Result<Void, MachineError> in
       do throws(MachineError) {
         for configuration in configurations { try open(configuration) }
+        do throws(HostError) {
+          clockChanges = try EventThrottle(loop: machine.loop) { [unowned self] in tellAll($0) }
+        } catch { throw MachineError("\(error)") }
         machine.onEvent = { [unowned self] in tell($0) }
         return .success(())
       } catch { return .failure(error) }
@@ -41,7 +45,11 @@ public final class Monitors {
   }
 
   private func tell(_ event: MachineEvent) {
-    let event = QMPEvents.event(for: event)
+    let message = QMPEvents.event(for: event, of: machine)
+    if case .clockChanged = event, let clockChanges { clockChanges.add(message) } else { tellAll(message) }
+  }
+
+  private func tellAll(_ event: QMPEvent) {
     for session in sessions { session.tell(event) }
   }
 }

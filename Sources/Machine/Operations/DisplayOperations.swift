@@ -19,6 +19,16 @@ extension Machine {
     return Screenshot(of: board.surface)
   }
 
+  /// A viewer came or went.
+  func viewer(_ facts: ViewerFacts, _ event: ViewerEvent) {
+    switch event {
+    case .connected: viewers.append(facts)
+    case .initialized: break
+    case .disconnected: viewers.removeAll { $0.number == facts.number }
+    }
+    onEvent?(.viewer(facts, event))
+  }
+
   /// The VNC server, if there is one.
   public var vncServer: VNCServer? { board.vnc }
 }

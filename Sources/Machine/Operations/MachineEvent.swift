@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import VNC
+
 /// Something that monitors tell their clients. Told with the machine's lock held, on any thread.
-public enum MachineEvent: Sendable, Equatable {
+public enum MachineEvent: Sendable {
   /// Who or what made the machine end or start anew, in QEMU's words.
   public enum Cause: String, Sendable, CaseIterable {
     case none
@@ -31,6 +33,8 @@ public enum MachineEvent: Sendable, Equatable {
   case clockChanged(offset: Int64)
   /// A tray was opened or closed, by the guest or from outside.
   case trayMoved(drive: String, deviceID: String?, isOpen: Bool)
+  /// A viewer of the screen came or went.
+  case viewer(ViewerFacts, ViewerEvent)
   /// The host could not do what a drive was asked.
   case blockError(drive: String, isRead: Bool, action: BlockErrorAction, isNoSpace: Bool, reason: String)
 

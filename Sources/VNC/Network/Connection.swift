@@ -56,7 +56,7 @@ final class Connection {
     self.number = number
     self.network = network
     self.deadline = deadline
-    link = ViewerLink(peer: peer)
+    link = ViewerLink(peer: peer, number: number, isBrowser: isBrowser)
     filter = RFBMessageFilter(needsPassword: network.configuration.needsPassword)
     stage = isBrowser ? .request([]) : .rfb
   }

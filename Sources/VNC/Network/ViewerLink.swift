@@ -9,6 +9,8 @@ final class ViewerLink: Sendable {
 
   /// Who it is, for messages.
   let peer: String
+  /// What others are told of it.
+  let facts: ViewerFacts
   private struct State {
     var backlog = 0
     var isAwaited = false
@@ -17,7 +19,10 @@ final class ViewerLink: Sendable {
   private let state = Mutex(State())
 
   /// A link to the viewer `peer`.
-  init(peer: String) { self.peer = peer }
+  init(peer: String, number: Int = 0, isBrowser: Bool = false) {
+    self.peer = peer
+    facts = ViewerFacts(number: number, peer: peer, isBrowser: isBrowser)
+  }
 
   /// Network thread: this many bytes wait for the viewer's socket.
   /// - Returns: whether the screen thread wants to know.

@@ -22,6 +22,8 @@ final class ScreenService: @unchecked Sendable {
   let configuration: VNCConfiguration
   let input: InputRouter
   let log: Logger
+  /// Told what viewers do, on the screen's thread.
+  private let onViewer: @Sendable (ViewerFacts, ViewerEvent) -> Void
   /// The listener for the display's changes.
   let tracker: ChangeTracker
 
@@ -53,8 +55,10 @@ final class ScreenService: @unchecked Sendable {
   /// A service without viewers.
   init(
     configuration: VNCConfiguration, name: String, surface: DisplaySurface, refresh: RefreshRequest,
-    input: InputRouter, password: Password, log: Logger
+    input: InputRouter, password: Password, log: Logger,
+    onViewer: @escaping @Sendable (ViewerFacts, ViewerEvent) -> Void
   ) throws(HostError) {
+    self.onViewer = onViewer
     self.configuration = configuration
     self.name = name
     self.surface = surface
@@ -133,6 +137,7 @@ final class ScreenService: @unchecked Sendable {
       rfbCloseClient(client)
     }
     log.info("VNC viewer from \(link.peer)")
+    onViewer(link.facts, .connected)
     // Its version waits already.
     receive(from: viewer)
   }
@@ -146,6 +151,10 @@ final class ScreenService: @unchecked Sendable {
       viewer.client.pointee.screen.pointee.pointerClient = nil
       var waiting: Int32 = 0
       guard ioctl(viewer.client.pointee.sock, UInt(FIONREAD), &waiting) == 0, waiting > 0 else { break }
+    }
+    if !viewer.isAnnounced, !viewer.isClosed, viewer.client.pointee.state == RFB_NORMAL {
+      viewer.isAnnounced = true
+      onViewer(viewer.link.facts, .initialized)
     }
     updateFreshly(viewer)
     finish()
@@ -189,6 +198,7 @@ final class ScreenService: @unchecked Sendable {
     viewers.removeAll(where: \.isClosed)
     for viewer in closed {
       log.info("the VNC viewer from \(viewer.link.peer) is gone")
+      onViewer(viewer.link.facts, .disconnected)
       viewer.watch?.cancel()
       viewer.releaseEverything()
       viewer.client.pointee.clientData = nil

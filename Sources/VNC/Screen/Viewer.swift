@@ -18,6 +18,8 @@ final class Viewer {
 
   let client: rfbClientPtr
   let link: ViewerLink
+  /// It has been let in, and others know.
+  var isAnnounced = false
   /// Its request came while the picture was old: it waits until the machine has drawn.
   var awaitsRefresh = false
   var watch: EventLoop.Watch?
