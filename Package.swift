@@ -78,6 +78,8 @@ let package = Package(
       dependencies: ["OptionSyntax", "CSSE", "CX87", "CPU", "Bus", "GuestMemory", "EventLoop"],
       swiftSettings: strict + optimizedEngine),
 
+    room("QTestEngine", uses: ["CPU", "Bus", "GuestMemory"]),
+
     // Devices: what the guest sees.
     room("Chipset", uses: ["CPU", "Bus", "PCI", "GuestMemory", "CharacterDevice"]),
     room("Firmware", uses: ["Bus", "PCI", "GuestMemory", log]),
@@ -90,7 +92,8 @@ let package = Package(
     room(
       "Machine",
       uses: [
-        "OptionSyntax", "CHost", "CPU", "KVM", "SoftCPU", "Bus", "PCI", "GuestMemory", "EventLoop", "Block",
+        "OptionSyntax", "CHost", "CPU", "KVM", "SoftCPU", "QTestEngine", "Bus", "PCI", "GuestMemory", "EventLoop",
+        "Block",
         "CharacterDevice", "Display", "VNC",
         "Chipset", "Firmware", "IDE", "VGA", "Serial", "Input", log,
       ]),
@@ -137,6 +140,7 @@ let package = Package(
     tests(
       of: "SoftCPU",
       uses: ["InstructionTorture", "CNativeExecutor", "CPU", "Bus", "GuestMemory", "EventLoop"]),
+    tests(of: "QTestEngine", uses: ["Chipset", "CPU"]),
     tests(of: "Chipset", uses: ["CPU", "CharacterDevice"]),
     tests(of: "Firmware"),
     tests(of: "IDE", uses: ["Block"]),

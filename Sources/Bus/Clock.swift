@@ -84,21 +84,3 @@ open class Clock {
     nextDeadlineChanged(to: nextDeadline)
   }
 }
-
-/// A clock that a test or qtest moves by hand.
-public final class SteppedClock: Clock {
-  private var time: Nanoseconds = 0
-
-  public override init() {}
-  public override var now: Nanoseconds { time }
-
-  /// Moves the clock forward, stopping at each deadline on the way to fire its timer.
-  public func advance(by nanoseconds: Nanoseconds) {
-    let end = time &+ nanoseconds
-    while let deadline = nextDeadline, deadline <= end {
-      time = max(time, deadline)
-      fireTimers(dueBy: time)
-    }
-    time = end
-  }
-}

@@ -23,6 +23,8 @@ import VNC
 /// IRQ:  0 8254 (engine)  1 keyboard  3 COM2/4  4 COM1/3  7 LPT1  8 RTC  9 ACPI  10, 11 PCI  12 mouse  14, 15 IDE
 final class Board {
   let engine: any Engine
+  /// The interrupt controllers, if the engine has none of its own.
+  let interruptPlatform: PCInterruptPlatform?
   let bus: SystemBus
   private let interrupts: InterruptJunction
   let memory = MemorySpace()
@@ -66,6 +68,7 @@ final class Board {
 
     let choice = try EngineChoice(configuration, bus: bus, clock: clock)
     engine = choice.engine
+    interruptPlatform = choice.platform
     let interrupts = InterruptJunction(engine.interruptController)
     self.interrupts = interrupts
     let isa = { (irq: Int) in interrupts.line(irq) }

@@ -7,6 +7,7 @@ import Chipset
 import Glibc
 import GuestMemory
 import KVM
+import QTestEngine
 import SoftCPU
 
 /// The engine of a machine: the one that was asked for, or the one that suits the host.
@@ -16,7 +17,8 @@ struct EngineChoice {
   let notices: [String]
   private let kvm: KVMEngine?
   private let soft: SoftEngine?
-  private let platform: PCInterruptPlatform?
+  /// The interrupt controllers, if the engine has none of its own.
+  let platform: PCInterruptPlatform?
 
   init(_ configuration: MachineConfiguration, bus: SystemBus, clock: Clock) throws(EngineError) {
     var notices: [String] = []
@@ -39,12 +41,17 @@ struct EngineChoice {
           notices += kvm.warnings
         case .soft:
           let topology = configuration.topology
-          let platform = PCInterruptPlatform(
-            clock: clock, apicIDs: (0..<topology.count).map { topology.apicID(of: $0) })
+          let platform = Self.makePlatform(topology, clock: clock)
           let soft = try SoftEngine(
             bus: bus, topology: topology, cpu: configuration.cpu, platform: platform, clock: clock)
           (engine, kvm, self.soft, self.platform) = (soft, nil, soft, platform)
           notices += soft.warnings
+        case .qtest:
+          // Its time is another clock's: it is chosen before the machine is made, or not at all.
+          guard clock is SteppedClock else { continue }
+          let platform = Self.makePlatform(configuration.topology, clock: clock)
+          engine = QTestEngine(bus: bus, topology: configuration.topology, platform: platform)
+          (kvm, soft, self.platform) = (nil, nil, platform)
         }
         if let failure { notices.append("the guest runs on the \(engine.name) engine: \(failure)") }
         self.notices = notices
@@ -56,6 +63,22 @@ struct EngineChoice {
     throw failure ?? EngineError("no engine was asked for")
   }
 
+  private static func makePlatform(_ topology: CPUTopology, clock: Clock) -> PCInterruptPlatform {
+    PCInterruptPlatform(clock: clock, apicIDs: (0..<topology.count).map { topology.apicID(of: $0) })
+  }
+
+  /// Whether the first engine of the list that works here is the one for tests.
+  static func isQTest(_ accelerators: [Accelerator]) -> Bool {
+    for accelerator in accelerators {
+      switch accelerator {
+      case .qtest: return true
+      case .soft: return false
+      case .kvm: if canOpenKVM { return false }
+      }
+    }
+    return false
+  }
+
   /// The board's ports and memory are wired: what the engine's own chips have goes there, too.
   func portsAreWired(_ ports: PortSpace, memory: MemorySpace) {
     kvm?.coalescePortWrites()
@@ -65,11 +88,17 @@ struct EngineChoice {
   /// See ``SoftEngine/settleDevices(by:)``.
   func settleDevices(by body: @escaping () -> Void) { soft?.settleDevices(by: body) }
 
+  /// Leaves the reason in `errno`.
+  private static var canOpenKVM: Bool {
+    let descriptor = martlet_open("/dev/kvm", O_RDWR | O_CLOEXEC, 0)
+    guard descriptor >= 0 else { return false }
+    close(descriptor)
+    return true
+  }
+
   /// Why KVM does not suit this host; nil if it does.
   private static var reasonAgainstKVM: String? {
-    let descriptor = martlet_open("/dev/kvm", O_RDWR | O_CLOEXEC, 0)
-    guard descriptor >= 0 else { return "/dev/kvm: \(String(cString: strerror(errno)))" }
-    close(descriptor)
+    guard canOpenKVM else { return "/dev/kvm: \(String(cString: strerror(errno)))" }
     return hasVirtualization ? nil : "the processor shows neither vmx nor svm, so KVM would be slow"
   }
 

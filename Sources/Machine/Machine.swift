@@ -70,7 +70,9 @@ public final class Machine: @unchecked Sendable {
     } catch {
       throw MachineError(error)
     }
-    if let counting = configuration.instructionClock {
+    if EngineChoice.isQTest(configuration.accelerators) {
+      clock = SteppedClock()
+    } else if let counting = configuration.instructionClock {
       clock = InstructionClock(shift: counting.shift, sleepsWhenIdle: counting.sleepsWhenIdle)
     } else {
       clock = HostClock(loop: loop)

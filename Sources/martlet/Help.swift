@@ -21,6 +21,7 @@ enum Help {
     (CharacterOptions.topic, "serial and parallel ports, debug console", { text(of: CharacterOptions.self) }),
     (MonitorOptions.topic, "control from outside: QMP, human monitor", { text(of: MonitorOptions.self) }),
     (ProcessOptions.topic, "background, process file, user", { text(of: ProcessOptions.self) }),
+    (TestOptions.topic, "driving the devices from outside: qtest", { text(of: TestOptions.self) }),
     (RunOptions.topic, "starting, ending, logging, tracing", { text(of: RunOptions.self) }),
   ]
 

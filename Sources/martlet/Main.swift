@@ -53,6 +53,7 @@ enum Main {
     do {
       let machine = try Machine(configuration, log: log)
       let monitors = try Monitors(machine: machine)
+      let tests = try QTestServer(machine: machine)
       let pidFile: PIDFile?
       do throws(OptionError) {
         pidFile = try settle()
@@ -60,7 +61,7 @@ enum Main {
         machine.abandon()
         throw error
       }
-      let end = withExtendedLifetime(monitors) { machine.run() }
+      let end = withExtendedLifetime((monitors, tests)) { machine.run() }
       pidFile?.remove()
       if let message = end.message { log.message("martlet: \(message)") }
       return end.status
@@ -83,7 +84,7 @@ enum Main {
         let name = String(text.prefix { $0 != "," })
         return DeviceCatalog.help(for: try DeviceCatalog.driver(name, option: "-device"))
       case ("-M", "help"), ("-machine", "help"): return "pc  i440FX and PIIX3 (default)\n"
-      case ("-accel", "help"): return "kvm\nsoft\nauto\n"
+      case ("-accel", "help"): return "kvm\nsoft\nqtest\nauto\n"
       case ("-vga", "help"): return "std   VGA with Bochs VBE (default)\nnone\n"
       case ("-cpu", "help"): return Machine.cpuHelp
       case ("-trace", "help"), ("-d", "help"): return Machine.traceHelp

@@ -15,6 +15,7 @@ struct Martlet: ParsableCommand {
   @OptionGroup(title: "Serial") var characters: CharacterOptions
   @OptionGroup(title: "Monitor") var monitors: MonitorOptions
   @OptionGroup(title: "Process") var process: ProcessOptions
+  @OptionGroup(title: "Test") var tests: TestOptions
   @OptionGroup(title: "Run") var running: RunOptions
 
   @Argument(help: "A raw disk image to boot, as -hda.")

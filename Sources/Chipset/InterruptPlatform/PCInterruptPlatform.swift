@@ -39,6 +39,19 @@ public final class PCInterruptPlatform: InterruptPlatform {
   }
 
   public var interruptController: any InterruptSink { lines }
+  /// Told of each change of a line, 0 … 23, before the chips are.
+  public var onLineChange: ((_ number: Int, _ isRaised: Bool) -> Void)? {
+    get { lines.onChange }
+    set { lines.onChange = newValue }
+  }
+  /// Sets an input of the 8259 pair alone, 0 … 15, for tests.
+  public func setPICInput(_ number: Int, isRaised: Bool) {
+    if (0..<16).contains(number), number != 2 { lines.pics.setInput(number, isRaised: isRaised) }
+  }
+  /// Sets an input of the IOAPIC alone, 0 … 23, for tests; 0 is the 8254's line, which is input 2.
+  public func setIOAPICInput(_ number: Int, isRaised: Bool) {
+    if (0..<24).contains(number) { lines.ioapic.setLine(number == 0 ? 2 : number, isRaised: isRaised) }
+  }
   public var speakerGate: any SpeakerGate { pit }
   public func localInterruptController(_ index: Int) -> any LocalInterruptController { localAPICs[index] }
 
@@ -83,11 +96,13 @@ private final class InterruptRouting: InterruptSink {
   let ioapic: IOAPIC
   /// Changes are not passed on, while a state is restored.
   var isDeaf = false
+  var onChange: ((Int, Bool) -> Void)?
 
   init(pics: PIC8259, ioapic: IOAPIC) { (self.pics, self.ioapic) = (pics, ioapic) }
 
   func setInterruptLine(_ number: Int, isRaised: Bool) {
     guard number != 2, !isDeaf else { return }
+    onChange?(number, isRaised)
     pics.setInput(number, isRaised: isRaised)
     ioapic.setLine(number == 0 ? 2 : number, isRaised: isRaised)
   }

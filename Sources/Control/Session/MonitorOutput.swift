@@ -19,6 +19,7 @@ struct MonitorOutput {
   var isFull: Bool { count > Self.fullLevel }
 
   mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
+  mutating func append(_ text: [UInt8]) { bytes.append(contentsOf: text) }
 
   mutating func removeAll() {
     bytes = []

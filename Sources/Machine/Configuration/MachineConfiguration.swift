@@ -44,6 +44,8 @@ public struct MachineConfiguration: Sendable {
   public var debugExits: [DebugExitConfiguration] = []
   /// `-qmp`, `-monitor`, `-mon`.
   public var monitors: [MonitorConfiguration] = []
+  /// `-qtest`.
+  public var testProtocol: TestProtocolConfiguration?
   /// `-rtc`.
   public var rtc = RTCConfiguration()
   /// `-icount`: time follows the instructions executed; nil for the host's time.
@@ -77,6 +79,8 @@ public enum Accelerator: String, Sendable, CaseIterable {
   case kvm
   /// The engine in Swift, on any host.
   case soft
+  /// Nothing: the guest is played from outside, through qtest, while time stands still.
+  case qtest
 }
 
 /// One disk or CD.
@@ -211,6 +215,16 @@ public struct MonitorConfiguration: Sendable, Equatable {
   public init(mode: Mode, port: String, label: String) {
     (self.mode, self.port, self.label) = (mode, port, label)
   }
+}
+
+/// `-qtest` and `-qtest-log`.
+public struct TestProtocolConfiguration: Sendable, Equatable {
+  /// The host's end.
+  public var port: String
+  /// The file that what is said is written to; nil for standard error, "none" for nowhere.
+  public var log: String?
+  /// A test protocol on a port, logged to standard error.
+  public init(port: String) { self.port = port }
 }
 
 /// `isa-debugcon`.

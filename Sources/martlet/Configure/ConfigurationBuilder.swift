@@ -29,6 +29,7 @@ struct ConfigurationBuilder {
     try configureDrives()
     try configureCharacters()
     try configureMonitors()
+    try configureTests()
     try configureDisplay()
     try configureDevices()
     try checkBackEnds()

@@ -103,23 +103,22 @@ extension ConfigurationBuilder {
   }
 
   private mutating func configureAccelerator() throws(OptionError) {
-    var name = options.machine.accel
+    var names = options.machine.accel
     if let text = options.machine.machine {
       var list = try PropertyList(text, option: "-M", implied: "type")
       let type = list.take("type") ?? "pc"
       guard type == "pc" || type.hasPrefix("pc-i440fx") else {
         throw OptionError("-M \(type): there is no such machine; 'pc' (i440FX and PIIX3) is what there is")
       }
-      name = list.take("accel") ?? name
+      if let name = list.take("accel") { names.insert(name, at: 0) }
       try list.finish()
     }
-    guard let name else { return }
     // "kvm:tcg" asks for the first that works; "tcg" is what QEMU calls its engine in software.
-    for part in name.split(separator: ":").map(String.init) where part != "auto" {
+    for part in names.flatMap({ $0.split(separator: ":") }).map(String.init) where part != "auto" {
       guard let accelerator = Accelerator(rawValue: part == "tcg" ? "soft" : part) else {
         throw OptionError(
           "-accel \(part): there is no such engine\(didYouMean(part, in: Accelerator.allCases.map(\.rawValue))); "
-            + "known: kvm, soft, auto")
+            + "known: kvm, soft, qtest, auto")
       }
       configuration.accelerators.append(accelerator)
     }

@@ -28,8 +28,11 @@ struct MachineOptions: ParsableArguments {
       valueName: "model[,+feat][,-feat]"))
   var cpu: String?
   @Option(
-    name: option("accel"), help: ArgumentHelp("What executes the guest: kvm, soft, auto.", valueName: "name"))
-  var accel: String?
+    name: option("accel"),
+    help: ArgumentHelp(
+      "What executes the guest: kvm, soft, auto; qtest for nothing. Given again: the first that works.",
+      valueName: "name"))
+  var accel: [String] = []
   @Option(
     name: [
       .customShort("M"), .customLong("M"), .customLong("machine", withSingleDash: true),

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// Bytes as pairs of hexadecimal digits.
+enum HexText {
+  private static let digits = Array("0123456789abcdef".utf8)
+
+  static func nibble(_ character: UInt8) -> UInt8? {
+    switch character {
+    case 0x30...0x39: character - 0x30
+    case 0x41...0x46: character - 0x37
+    case 0x61...0x66: character - 0x57
+    default: nil
+    }
+  }
+
+  static func append(_ bytes: [UInt8], to text: inout [UInt8]) {
+    text.reserveCapacity(text.count + bytes.count * 2)
+    for byte in bytes {
+      text.append(digits[Int(byte >> 4)])
+      text.append(digits[Int(byte & 15)])
+    }
+  }
+
+  /// The first `count` bytes of a text; what it lacks is zero. Nil if there is something else in it than digits.
+  static func bytes(_ text: ArraySlice<UInt8>, count: Int) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var position = text.startIndex
+    for index in 0..<count {
+      guard text.endIndex - position >= 2 else { break }
+      guard let high = nibble(text[position]), let low = nibble(text[position + 1]) else { return nil }
+      bytes[index] = high << 4 | low
+      position += 2
+    }
+    return bytes
+  }
+
+  /// `value` in at least `width` digits, after 0x.
+  static func number(_ value: UInt64, width: Int) -> String {
+    let digits = String(value, radix: 16)
+    return "0x" + String(repeating: "0", count: max(0, width - digits.count)) + digits
+  }
+}
+
+/// Bytes in base64 (RFC 4648, section 4).
+enum Base64Text {
+  private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+  static func append(_ bytes: [UInt8], to text: inout [UInt8]) {
+    text.reserveCapacity(text.count + (bytes.count + 2) / 3 * 4)
+    var position = 0
+    while position < bytes.count {
+      let count = min(3, bytes.count - position)
+      var group: UInt32 = 0
+      for index in 0..<3 { group = group << 8 | (index < count ? UInt32(bytes[position + index]) : 0) }
+      for index in 0..<4 {
+        text.append(
+          index <= count ? alphabet[Int(group >> UInt32(18 - index * 6) & 63)] : UInt8(ascii: "="))
+      }
+      position += 3
+    }
+  }
+
+  /// The first bytes of a text, at most `count`; what is not of the alphabet is passed over.
+  static func bytes(_ text: ArraySlice<UInt8>, count: Int) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(min(count, text.count / 4 * 3 + 3))
+    var group: UInt32 = 0
+    var bits: UInt32 = 0
+    for character in text where bytes.count < count {
+      guard let value = value(character) else { continue }
+      group = group << 6 | value
+      bits += 6
+      if bits >= 8 {
+        bits -= 8
+        bytes.append(UInt8(truncatingIfNeeded: group >> bits))
+      }
+    }
+    return bytes
+  }
+
+  private static func value(_ character: UInt8) -> UInt32? {
+    switch character {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(character) - 65
+    case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(character) - 71
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(character) + 4
+    case UInt8(ascii: "+"): 62
+    case UInt8(ascii: "/"): 63
+    default: nil
+    }
+  }
+}
