@@ -9,12 +9,11 @@ import CharacterDevice
 final class QTestSession: CharacterReceiver {
   /// The longest line: a block in hexadecimal digits, and the words before it.
   static let lineLimit = QTestInterpreter.blockLimit * 2 + 256
-  /// How much may wait for a client that does not read before it misses changes of interrupt lines.
-  static let changeLimit = 32 << 20
-
   private let port: any CharacterPort
   private let target: any QTestTarget
   private let log: QTestLog?
+  /// How much may wait for a client that does not read before it misses changes of interrupt lines.
+  private let changeLimit: Int
   private var interpreter: QTestInterpreter
   private var line: [UInt8] = []
   private var isLineTooLong = false
@@ -24,7 +23,8 @@ final class QTestSession: CharacterReceiver {
   /// The levels as the client knows them.
   private var levels: UInt32 = 0
 
-  init(port: any CharacterPort, target: any QTestTarget, log: QTestLog?) {
+  init(port: any CharacterPort, target: any QTestTarget, log: QTestLog?, changeLimit: Int = 32 << 20) {
+    self.changeLimit = changeLimit
     self.port = port
     self.target = target
     self.log = log
@@ -127,7 +127,7 @@ final class QTestSession: CharacterReceiver {
     let bit = (1 as UInt32) << UInt32(number)
     guard (levels & bit != 0) != isRaised else { return }
     levels ^= bit
-    guard isOpen, output.count < Self.changeLimit else { return }
+    guard isOpen, output.count < changeLimit else { return }
     send(Array("IRQ \(isRaised ? "raise" : "lower") \(number)".utf8))
   }
 }
