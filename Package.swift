@@ -92,7 +92,8 @@ let package = Package(
     room(
       "Machine",
       uses: [
-        "OptionSyntax", "CHost", "CPU", "KVM", "SoftCPU", "QTestEngine", "Bus", "PCI", "GuestMemory", "EventLoop",
+        "OptionSyntax", "CHost", "CPU", "KVM", "SoftCPU", "QTestEngine", "Bus", "PCI", "GuestMemory",
+        "EventLoop",
         "Block",
         "CharacterDevice", "Display", "VNC",
         "Chipset", "Firmware", "IDE", "VGA", "Serial", "Input", log,
