@@ -36,6 +36,17 @@ struct DriveFactory {
   }
 
   private func image(_ path: String, _ configuration: DriveConfiguration) throws -> any BlockDevice {
+    guard path.hasPrefix("blkdebug:") else { return try plainImage(path, configuration) }
+    // blkdebug:RULES:IMAGE, where the rules' file may be left out.
+    let parts = path.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3, !parts[2].isEmpty else {
+      throw MachineError("drive file=\(path): it is written blkdebug:RULES:IMAGE or blkdebug::IMAGE")
+    }
+    let rules = parts[1].isEmpty ? FaultRules() : try FaultRules(path: String(parts[1]))
+    return FaultInjector(over: try plainImage(String(parts[2]), configuration), rules: rules)
+  }
+
+  private func plainImage(_ path: String, _ configuration: DriveConfiguration) throws -> any BlockDevice {
     guard configuration.isSnapshot else {
       return try RawImage.open(path: path, options: configuration.image, loop: loop)
     }

@@ -14,7 +14,12 @@ public final class PCIConfigurationMechanism: RegisterFile, Device {
 
   public let deviceName = "pci-configuration"
   /// The register at 0xCF8: enable bit 31, bus 23…16, device 15…11, function 10…8, register 7…2.
+  ///
+  /// Bits 1 and 0 are reserved, and read as zero. QEMU takes them for the offset in the dword, and programs written
+  /// against it count on that; here they are so for accesses narrower than a dword, which no program for the real thing
+  /// makes after setting them.
   public private(set) var configAddress: UInt32 = 0
+  private var byteOffset = 0
   /// The other bits are reserved and read as zero.
   private static let implementedBits: UInt32 = 0x80FF_FFFC
   private let bus: PCIBus
@@ -41,7 +46,7 @@ public final class PCIConfigurationMechanism: RegisterFile, Device {
       }
       return value
     case .data:
-      guard let (address, register) = target(offset) else { return width.allOnes }
+      guard let (address, register) = target(offset, width) else { return width.allOnes }
       return UInt64(bus.readConfiguration(address, register, width))
     }
   }
@@ -51,35 +56,44 @@ public final class PCIConfigurationMechanism: RegisterFile, Device {
     case .address:
       if width == .dword && offset == 0 {
         configAddress = UInt32(truncatingIfNeeded: value) & Self.implementedBits
+        byteOffset = Int(value & 3)
       } else if let narrowAccess {
         for index in 0..<width.count {
           narrowAccess.write(UInt64(offset + index), value >> UInt64(index * 8) & 0xFF, .byte)
         }
       }
     case .data:
-      guard let (address, register) = target(offset) else { return }
+      guard let (address, register) = target(offset, width) else { return }
       bus.writeConfiguration(address, register, UInt32(truncatingIfNeeded: value), width)
     }
   }
 
   /// The function and register CONFIG_ADDRESS selects; nil if disabled or on a bus that is not there.
-  private func target(_ offset: Int) -> (PCIAddress, Int)? {
+  private func target(_ offset: Int, _ width: AccessWidth) -> (PCIAddress, Int)? {
     guard configAddress >> 31 == 1, configAddress >> 16 & 0xFF == 0 else { return nil }
     let address = PCIAddress(Int(configAddress >> 11 & 31), Int(configAddress >> 8 & 7))
-    return (address, Int(configAddress & 0xFC) + offset)
+    // What would reach into the next dword stays where it is.
+    let wanted = offset | (width == .dword ? 0 : byteOffset)
+    let place = wanted + width.count <= 4 ? wanted : offset
+    return (address, Int(configAddress & 0xFC) + place)
   }
 
   // MARK: Life
 
-  public func reset() { configAddress = 0 }
+  public func reset() {
+    configAddress = 0
+    byteOffset = 0
+  }
 
   /// CONFIG_ADDRESS.
   public struct State: SavedState {
     public static let version = 1
+    /// With the reserved bits 1 and 0 as they were written.
     public var configAddress: UInt32
   }
-  public func save() -> State { State(configAddress: configAddress) }
+  public func save() -> State { State(configAddress: configAddress | UInt32(byteOffset)) }
   public func restore(_ state: State) throws(RestoreError) {
     configAddress = state.configAddress & Self.implementedBits
+    byteOffset = Int(state.configAddress & 3)
   }
 }

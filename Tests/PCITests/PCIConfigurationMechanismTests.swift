@@ -59,6 +59,22 @@ import Testing
     #expect(board.inl(0xCF8) == 0x80FF_FFFC)
   }
 
+  /// As programs written against QEMU count on it.
+  @Test func narrowAccessesHeedTheReservedBits() {
+    board.outl(0xCF8, 0x8000_1802)
+    #expect(board.inw(0xCFC) == 0x1234)
+    #expect(board.inb(0xCFC) == 0x34)
+    #expect(board.inb(0xCFD) == 0x12)
+    #expect(board.inw(0xCFE) == 0x1234)
+    #expect(board.inl(0xCFC) == 0x1234_8086)
+    board.outl(0xCF8, 0x8000_1803)
+    // It would end in the next register.
+    #expect(board.inw(0xCFC) == 0x8086)
+    board.outl(0xCF8, 0x8000_180D)
+    board.outb(0xCFC, 0x40)
+    #expect(board.readConfiguration(PCIAddress(3), 0x0C) == 0x0000_4000)
+  }
+
   @Test func onlyADwordReachesTheAddress() {
     board.outl(0xCF8, 0x8000_1800)
     board.outb(0xCF9, 0xFF)

@@ -27,8 +27,8 @@ public final class RealTimeClock: RegisterFile, Device {
   private var lastSecond: Int64 = 0
   private var lastPeriod: UInt64 = 0
 
-  /// UIP is set this long before an update (t_BUC: 244 µs).
-  private static let updateWindow: Int64 = 244_000
+  /// UIP is set this long before an update: t_BUC, eight periods of the 32.768 kHz crystal.
+  private static let updateWindow: Int64 = 8 * GuestTime.second / 32768
   /// The first update comes this long after the divider is let go: half a second.
   private static let phaseAfterDividerReset = GuestTime.second / 2
 

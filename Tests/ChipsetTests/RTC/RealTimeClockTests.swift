@@ -138,14 +138,14 @@ import Testing
 
   @Test func updateInProgressWarnsBeforeEachSecond() {
     #expect(get(0x0A) == 0x26)
-    board.clock.advance(by: Self.second - 244_001)
+    board.clock.advance(by: Self.second - 244_141)
     #expect(get(0x0A) == 0x26)
     board.clock.advance(by: 1)
     #expect(get(0x0A) == 0xA6)
     put(0x0B, 0x82)
     #expect(get(0x0A) == 0x26)
     put(0x0B, 0x02)
-    board.clock.advance(by: 244_000)
+    board.clock.advance(by: 244_140)
     #expect(get(0x0A) == 0x26)
     // It is read-only.
     put(0x0A, 0xA6)
