@@ -5,6 +5,7 @@
 # make test   installs what it needs and runs all tests
 # make bench  compares with QEMU in one run
 # make torture compares more random instructions with the host's processor
+# make conformance  runs QEMU's own device tests (qtest), fetched and built, against Martlet
 # make lint   checks formatting
 # make setup  only installs what the others need
 
@@ -23,7 +24,10 @@ TEST_PACKAGES := nasm acpica-tools dmidecode qemu-system-x86 qemu-utils tigervnc
 	bochs bochsbios vgabios \
 	debian-installer-12-netboot-amd64 debian-installer-12-netboot-i386
 
-.PHONY: build run run-grub test unit-test system-test bench torture lint setup setup-build setup-test clean
+# What building QEMU's test programs needs.
+CONFORMANCE_PACKAGES := gcc ninja-build meson dpkg-dev bzip2 libglib2.0-dev libfdt-dev zlib1g-dev qemu-utils
+
+.PHONY: build run run-grub test unit-test system-test bench torture conformance lint setup setup-build setup-test clean
 
 build: setup-build
 	swift build -c release --product martlet --static-swift-stdlib
@@ -55,6 +59,10 @@ bench: build setup-test
 
 torture:
 	MARTLET_TORTURE_COUNT=$${MARTLET_TORTURE_COUNT:-20000000} swift test --filter TortureTests
+
+conformance: build
+	$(call install,$(CONFORMANCE_PACKAGES))
+	MARTLET=$(MARTLET) CACHE=$(CACHE) python3 Fixtures/conformance/run.py $(PROGRAMS)
 
 lint:
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift

@@ -78,7 +78,7 @@ struct QTestInterpreter {
 
   private func input(_ words: QTestWords, byteCount: Int) throws(QTestError) -> [UInt8] {
     let value = target.readPort(try port(words), byteCount: byteCount)
-    return Self.ok(HexText.number(UInt64(value), width: 4))
+    return Self.ok(HexText.number(UInt64(value) & ~0 >> UInt64(64 - byteCount * 8), width: 4))
   }
 
   // MARK: Memory

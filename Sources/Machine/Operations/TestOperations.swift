@@ -6,19 +6,7 @@ import GuestMemory
 /// Playing the guest's part: accesses as a CPU makes them, interrupt lines, time. Called on the event loop with the
 /// machine's lock held.
 extension Machine {
-  // MARK: Ports and memory
-
-  /// Reads an I/O port.
-  public func readPort(_ port: UInt16, byteCount: Int) -> UInt32 {
-    let width = AccessWidth(fitting: min(byteCount, 4))
-    return UInt32(truncatingIfNeeded: board.ports.read(port, width) & width.allOnes)
-  }
-
-  /// Writes the low bytes of `value` to an I/O port.
-  public func writePort(_ port: UInt16, _ value: UInt32, byteCount: Int) {
-    let width = AccessWidth(fitting: min(byteCount, 4))
-    board.ports.write(port, UInt64(value) & width.allOnes, width)
-  }
+  // MARK: Memory
 
   /// Reads 1, 2, 4 or 8 bytes of memory or of a device.
   public func readBus(_ address: UInt64, byteCount: Int) -> UInt64 {

@@ -42,7 +42,9 @@ struct HumanCommand: Sendable {
 /// Every command of the human monitor.
 enum HumanCommands {
   static let all: [HumanCommand] =
-    (running + media + screen + input + memory + ports + snapshots + diagnostics + [helpCommand, infoCommand])
+    (running + media + screen + input + memory + ports + snapshots + diagnostics + faults + [
+      helpCommand, infoCommand,
+    ])
     .sorted { $0.name < $1.name }
 
   static let byName = named(all)
