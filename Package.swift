@@ -108,7 +108,7 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Control", "Machine", "JSON", "OptionSyntax", "CHost",
+        "Control", "Machine", "CharacterDevice", "JSON", "OptionSyntax", "CHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
       ],
       swiftSettings: strict),

@@ -28,10 +28,16 @@ public protocol CharacterReceiver: AnyObject {
   func characterPortBecameWritable()
   /// The other side sent a break.
   func receiveBreak()
+  /// Somebody has come to the other side. Where nobody comes and goes, it is told once at the start.
+  func characterPortOpened()
+  /// The other side has gone.
+  func characterPortClosed()
 }
 
 extension CharacterReceiver {
   public func receiveBreak() {}
+  public func characterPortOpened() {}
+  public func characterPortClosed() {}
 }
 
 /// A port connected to nothing: output is taken and lost, nothing comes in.

@@ -11,6 +11,8 @@ public enum CharacterPortError: Error, Equatable, CustomStringConvertible, Senda
   case unsupported(text: String, nearest: String)
   /// Something is missing or wrong after the kind.
   case malformed(text: String, expected: String)
+  /// A socket or its like that is described wrongly, in a sentence.
+  case wrong(String)
   /// Two devices want the terminal.
   case standardIOTaken
   /// The host refused; `what` begins a sentence.
@@ -25,6 +27,7 @@ public enum CharacterPortError: Error, Equatable, CustomStringConvertible, Senda
       "character device '\(text)' is not supported; the nearest that is, is '\(nearest)'"
     case .malformed(let text, let expected):
       "character device '\(text)' is incomplete: it is written '\(expected)'"
+    case .wrong(let sentence): sentence
     case .standardIOTaken:
       "standard input and output are already in use by another character device"
     case .host(let what, let code):

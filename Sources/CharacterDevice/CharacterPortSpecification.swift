@@ -3,6 +3,7 @@
 import CHost
 import EventLoop
 import Glibc
+import OptionSyntax
 
 /// Where a serial line, parallel port or debug console ends on the host, as written on the command line
 /// (`-serial`, `-parallel`, `-debugcon`).
@@ -14,23 +15,32 @@ public enum CharacterPortSpecification: Equatable, Sendable {
   /// `stdio`: the terminal. Without signals (`stdio,signal=off`, `mon:stdio`), Ctrl-C goes to the guest.
   case stdio(keepsSignals: Bool)
   /// `file:PATH`: output to a file, made anew; no input.
-  case file(path: String)
+  case file(path: String, appends: Bool = false)
   /// `pipe:PATH`: the FIFOs `PATH.in` and `PATH.out`, or `PATH` for both.
   case pipe(path: String)
   /// `pty`: a new pseudo-terminal.
   case pty
+  /// `unix:PATH,…` and `tcp:HOST:PORT,…`.
+  case socket(SocketSettings)
+  /// `ringbuf`: kept in memory for monitors to read.
+  case ringBuffer(byteCount: Int)
 
   // MARK: Parsing
 
-  private static let words = ["none", "null", "stdio", "mon:stdio", "pty", "vc", "file:PATH", "pipe:PATH"]
+  private static let words = [
+    "none", "null", "stdio", "mon:stdio", "pty", "vc", "file:PATH", "pipe:PATH", "unix:PATH", "tcp:HOST:PORT",
+    "ringbuf",
+  ]
   /// What QEMU knows besides, with the nearest that there is here.
   private static let foreign = [
-    "unix": "pty", "tcp": "pty", "telnet": "pty", "websocket": "pty", "udp": "pty", "chardev": "stdio",
-    "mon": "mon:stdio", "msmouse": "null", "braille": "null", "con": "stdio", "/dev/": "file:PATH",
+    "telnet": "tcp:HOST:PORT", "websocket": "tcp:HOST:PORT", "udp": "tcp:HOST:PORT", "mon": "mon:stdio",
+    "msmouse": "null", "braille": "null", "con": "stdio", "/dev/": "file:PATH",
   ]
 
   /// Reads a specification in QEMU's syntax.
   public static func parse(_ text: String) throws(CharacterPortError) -> CharacterPortSpecification {
+    // What several share is opened as it is alone, but Ctrl-C is for them.
+    if text.hasPrefix("mon:"), text != "mon:stdio" { return try parse(String(text.dropFirst(4))) }
     switch text {
     case "none": return .none
     case "null", "vc": return .null
@@ -40,7 +50,11 @@ public enum CharacterPortSpecification: Equatable, Sendable {
     default: break
     }
     if text.hasPrefix("vc:") { return .null }
-    for (prefix, make) in [("file:", Self.file(path:)), ("pipe:", Self.pipe(path:))] {
+    if let settings = try socket(text) { return .socket(settings) }
+    if text == "ringbuf" || text.hasPrefix("ringbuf,") { return try ringBuffer(text) }
+    for (prefix, make) in [("file:", { .file(path: $0) }), ("pipe:", { .pipe(path: $0) })]
+      as [(String, (String) -> CharacterPortSpecification)]
+    {
       let name = String(prefix.dropLast())
       if text.hasPrefix(prefix) || text == name {
         let path = String(text.dropFirst(prefix.count))
@@ -56,6 +70,44 @@ public enum CharacterPortSpecification: Equatable, Sendable {
     let word = text.prefix { $0 != ":" && $0 != "," }
     let nearest = words.min { distance(word, $0) < distance(word, $1) } ?? "stdio"
     throw .unknown(text: text, nearest: nearest)
+  }
+
+  /// `unix:PATH,…`, `tcp:HOST:PORT,…` and `fd:N,…`, with what follows the commas as QEMU has it.
+  private static func socket(_ text: String) throws(CharacterPortError) -> SocketSettings? {
+    let isUnix = text.hasPrefix("unix:")
+    guard isUnix || text.hasPrefix("tcp:") || text.hasPrefix("fd:") else { return nil }
+    do throws(OptionError) {
+      var list = try PropertyList(text, option: "character device '\(text)'", implied: "where")
+      let place = String((list.take("where") ?? "").drop { $0 != ":" }.dropFirst())
+      let address: SocketSettings.Address
+      if isUnix {
+        guard !place.isEmpty else { throw OptionError("'unix:' lacks the path of the socket") }
+        address = .unix(path: place, isAbstract: try list.takeFlag("abstract") ?? false)
+      } else if text.hasPrefix("fd:") {
+        guard let number = Int32(place), number >= 0 else { throw OptionError("'\(text)' has no number") }
+        address = .descriptor(number)
+      } else {
+        guard let colon = place.lastIndex(of: ":"), let port = UInt16(place[place.index(after: colon)...])
+        else {
+          throw OptionError("'\(text)' is incomplete: it is written 'tcp:HOST:PORT'")
+        }
+        address = .tcp(host: place[..<colon].filter { $0 != "[" && $0 != "]" }, port: port)
+      }
+      let settings = try SocketSettings(&list, address: address)
+      try list.finish()
+      return settings
+    } catch { throw .wrong("\(error)") }
+  }
+
+  private static func ringBuffer(_ text: String) throws(CharacterPortError) -> CharacterPortSpecification {
+    do throws(OptionError) {
+      var list = try PropertyList(text, option: "character device '\(text)'", implied: "kind")
+      _ = list.take("kind")
+      let size = try list.takeInteger("size", in: 1...(64 << 20)) ?? 65536
+      guard size & (size - 1) == 0 else { throw OptionError("ringbuf: size=\(size) must be a power of two") }
+      try list.finish()
+      return .ringBuffer(byteCount: size)
+    } catch { throw .wrong("\(error)") }
   }
 
   private static func isBoundary(_ text: String, _ prefix: String) -> Bool {
@@ -79,16 +131,25 @@ public enum CharacterPortSpecification: Equatable, Sendable {
     return row[candidate.count]
   }
 
+  /// What monitors call it.
+  public var label: String {
+    switch self {
+    case .none: "none"
+    case .null: "null"
+    case .stdio: "stdio"
+    case .file(let path, _): "file:\(path)"
+    case .pipe(let path): "pipe:\(path)"
+    case .pty: "pty"
+    case .socket(let settings): settings.label
+    case .ringBuffer: "ringbuf"
+    }
+  }
+
   // MARK: Opening
 
   /// Opens the port; nil for ``none``.
-  /// - Parameters:
-  ///   - loop: where input and room for output are waited for. Its lock is held by the caller.
-  ///   - onEscape: if given, Ctrl-A sequences typed at the terminal are told to it and kept from the guest
-  ///     (`mon:stdio`, `-nographic`).
-  public func open(loop: EventLoop, onEscape: ((ConsoleEscape) -> Void)? = nil) throws(CharacterPortError)
-    -> (any CharacterPort)?
-  {
+  /// - Parameter loop: where input and room for output are waited for. Its lock is held by the caller.
+  public func open(loop: EventLoop) throws(CharacterPortError) -> (any CharacterPort)? {
     do {
       switch self {
       case .none: return nil
@@ -96,16 +157,17 @@ public enum CharacterPortSpecification: Equatable, Sendable {
       case .stdio(let keepsSignals):
         guard StandardIO.take() else { throw CharacterPortError.standardIOTaken }
         return try DescriptorPort(
-          channel: StandardIO.channel(keepsSignals: keepsSignals), escapes: onEscape.map(EscapeFilter.init),
-          loop: loop)
-      case .file(let path):
-        let flags = O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY
+          channel: StandardIO.channel(keepsSignals: keepsSignals), loop: loop)
+      case .file(let path, let appends):
+        let flags = O_WRONLY | O_CREAT | (appends ? O_APPEND : O_TRUNC) | O_NONBLOCK | O_NOCTTY
         return try DescriptorPort(channel: DescriptorChannel(output: Self.open(path, flags)), loop: loop)
       case .pipe(let path):
         return try DescriptorPort(channel: Self.openPipes(path), loop: loop)
       case .pty:
         let (channel, path) = try PseudoTerminal.make()
         return try DescriptorPort(channel: channel, peerPath: path, loop: loop)
+      case .socket(let settings): return try SocketPort(settings, loop: loop)
+      case .ringBuffer(let byteCount): return RingBufferPort(capacity: byteCount, keepsNewest: true)
       }
     } catch let error as HostError {
       throw .host(what: error.what, code: error.code)

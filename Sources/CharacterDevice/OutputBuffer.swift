@@ -35,6 +35,14 @@ final class OutputBuffer {
     return accepted
   }
 
+  /// Takes the end of `bytes`, in place of the oldest held if there is no room.
+  func appendNewest(_ bytes: UnsafeRawBufferPointer) {
+    let new = UnsafeRawBufferPointer(rebasing: bytes.suffix(capacity))
+    var excess = max(0, count + new.count - capacity)
+    while excess > 0 { excess -= offer { min($0.count, excess) } }
+    _ = append(new)
+  }
+
   /// Offers the oldest bytes, in one piece, to `consume`, which returns how many it took; the rest stays.
   func offer(_ consume: (UnsafeRawBufferPointer) -> Int) -> Int {
     guard count > 0 else { return 0 }

@@ -58,7 +58,7 @@ final class Board {
     bus = SystemBus(lock: loop.lock, ports: ports, memory: memory)
     pci = PCIBus(ports: ports, memory: memory)
     input = InputRouter(loop: loop)
-    characterPorts = CharacterPorts(loop: loop, control: control)
+    characterPorts = try CharacterPorts(configuration.characterDevices, loop: loop, control: control)
     let files = FirmwareFiles(directories: configuration.firmware.searchDirectories)
     // What may be refused for what a person typed comes before what costs time.
     drives = try DriveFactory(loop: loop).open(configuration.drives, control: control)
@@ -191,7 +191,7 @@ final class Board {
     loop: EventLoop, log: Log, onViewer: @escaping @Sendable (ViewerFacts, ViewerEvent) -> Void
   ) throws -> [String] {
     guard let text = configuration.vnc, var settings = try VNCConfiguration.parse(text) else {
-      return notices + characterPorts.notices
+      return notices
     }
     if let layout = configuration.keyboardLayout { settings.keyboardLayout = try KeyboardLayoutName(layout) }
     var logger = Logger(label: "martlet.vnc")
@@ -203,7 +203,7 @@ final class Board {
     try server.start()
     let viewer = server.displayAddress.map { ["the screen is on \($0) for VNC viewers"] } ?? []
     let browser = server.url.map { ["and in a browser on \($0)"] } ?? []
-    return notices + characterPorts.notices + viewer + browser
+    return notices + viewer + browser
   }
 
   /// Ends the VNC server; the lock is not held.

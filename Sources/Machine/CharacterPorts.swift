@@ -4,32 +4,149 @@ import Bus
 import CharacterDevice
 import EventLoop
 
-/// Opens the host's ends of serial lines and consoles, one for each text, so that two devices may share one.
+/// The host's ends of serial lines, consoles and monitors, by name.
+///
+/// An end is used by one front end, except a shared one (`mux=on`, `mon:stdio`).
 final class CharacterPorts {
+  /// One of them.
+  private struct Entry {
+    let label: String
+    var text: String
+    let port: any CharacterPort
+    let shared: MultiplexedPort?
+    var isUsed = false
+  }
+
   private let loop: EventLoop
   private unowned let control: any SystemControl
-  private var open: [any CharacterPort] = []
-  /// What people must know to use them: the names of pseudo-terminals.
+  private var entries: [Entry] = []
+  /// What people must know to use them: the names of pseudo-terminals, the ports that servers got.
   private(set) var notices: [String] = []
 
-  init(loop: EventLoop, control: any SystemControl) {
+  init(
+    _ configurations: [CharacterDeviceConfiguration], loop: EventLoop, control: any SystemControl
+  ) throws(CharacterPortError) {
     self.loop = loop
     self.control = control
+    do throws(CharacterPortError) {
+      for configuration in configurations {
+        _ = try make(
+          configuration.specification, label: configuration.id, isShared: configuration.isShared)
+      }
+    } catch {
+      close()
+      throw error
+    }
   }
 
-  /// Opens the port that `text` names; nil for "none".
+  /// The port that `text` names, opened if it is not `chardev:ID`; nil for "none".
   func open(_ text: String, label: String) throws(CharacterPortError) -> (any CharacterPort)? {
-    let specification = try CharacterPortSpecification.parse(text)
-    let port = try specification.open(loop: loop) { [unowned control] escape in
-      if case .quit = escape { control.requestShutdown(.host) }
+    if text.hasPrefix("chardev:") {
+      let id = text.dropFirst("chardev:".count)
+      guard let index = entries.firstIndex(where: { $0.label == id }) else {
+        throw .wrong("there is no character device '\(id)'")
+      }
+      return try use(index, by: label)
     }
-    guard let port else { return nil }
-    open.append(port)
-    if text == "pty", let path = (port as? DescriptorPort)?.peerPath {
+    // A terminal that the monitor shares is one for all who name it.
+    if text.hasPrefix("mon:"), let index = entries.firstIndex(where: { $0.text == text }) {
+      return try use(index, by: label)
+    }
+    let isShared = text.hasPrefix("mon:")
+    let specification = try CharacterPortSpecification.parse(text)
+    guard let index = try make(specification, label: label, isShared: isShared) else { return nil }
+    if isShared { entries[index].text = text }
+    return try use(index, by: label)
+  }
+
+  private func use(_ index: Int, by label: String) throws(CharacterPortError) -> any CharacterPort {
+    if let shared = entries[index].shared { return shared.makeFrontEnd() }
+    guard !entries[index].isUsed else {
+      throw .wrong(
+        "the character device '\(entries[index].label)' is in use, so \(label) cannot have it; 'mux=on' shares one"
+      )
+    }
+    entries[index].isUsed = true
+    return entries[index].port
+  }
+
+  private func make(_ specification: CharacterPortSpecification, label: String, isShared: Bool)
+    throws(CharacterPortError) -> Int?
+  {
+    guard let port = try specification.open(loop: loop) else { return nil }
+    var shared: MultiplexedPort?
+    if isShared {
+      shared = MultiplexedPort(port) { [unowned control] in control.requestShutdown(.host) }
+    }
+    entries.append(Entry(label: label, text: specification.label, port: port, shared: shared))
+    if specification == .pty, let path = (port as? DescriptorPort)?.peerPath {
       notices.append("\(label) is on \(path)")
     }
-    return port
+    if let socket = port as? SocketPort, socket.settings.isServer {
+      if case .tcp = socket.settings.address { notices.append("\(label) is on \(socket.settings.label)") }
+    }
+    return entries.count - 1
   }
 
-  func close() { for port in open { port.close() } }
+  /// They have been said.
+  func forgetNotices() { notices = [] }
+
+  func close() { for entry in entries { entry.port.close() } }
+}
+
+// MARK: - What monitors ask
+
+extension CharacterPorts {
+  /// What is to be known of one.
+  struct Facts {
+    let label: String
+    let name: String
+    let isOpen: Bool
+  }
+
+  var facts: [Facts] {
+    entries.map { entry in
+      var name = entry.text
+      if let socket = entry.port as? SocketPort {
+        name = (socket.isConnected ? "" : "disconnected:") + socket.settings.label
+      } else if let path = (entry.port as? DescriptorPort)?.peerPath {
+        name = "pty:\(path)"
+      }
+      return Facts(label: entry.label, name: name, isOpen: entry.isUsed || entry.shared != nil)
+    }
+  }
+
+  /// Opens one more.
+  func add(_ configuration: CharacterDeviceConfiguration) throws(CharacterPortError) -> Facts {
+    guard !entries.contains(where: { $0.label == configuration.id }) else {
+      throw .wrong("Chardev with id '\(configuration.id)' already exists")
+    }
+    _ = try make(configuration.specification, label: configuration.id, isShared: configuration.isShared)
+    guard let added = facts.last else { throw .wrong("'none' is no character device") }
+    return added
+  }
+
+  /// Closes one that nobody uses.
+  func remove(_ label: String) throws(CharacterPortError) {
+    guard let index = entries.firstIndex(where: { $0.label == label }) else {
+      throw .wrong("Chardev '\(label)' not found")
+    }
+    guard !entries[index].isUsed, entries[index].shared == nil else {
+      throw .wrong("Chardev '\(label)' is busy")
+    }
+    entries.remove(at: index).port.close()
+  }
+
+  /// Sends the front end of one a break, as from the other side.
+  func sendBreak(to label: String) throws(CharacterPortError) {
+    guard let entry = entries.first(where: { $0.label == label }) else {
+      throw .wrong("Chardev '\(label)' not found")
+    }
+    entry.port.receiver?.receiveBreak()
+  }
+
+  /// The memory that a front end writes to, to be looked at; nil if there is none of that name.
+  func ringBuffer(_ label: String) -> RingBufferPort? {
+    entries.first { $0.label == label }?.port as? RingBufferPort
+  }
 }

@@ -102,6 +102,13 @@ public final class Machine: @unchecked Sendable {
       loop.post { [unowned self] in viewer(facts, event) }
     }
     for notice in notices { log.message("martlet: \(notice)") }
+    sayWhatIsNew()
+  }
+
+  /// Says what people must know of the character devices opened since it was last said: ports, terminals.
+  public func sayWhatIsNew() {
+    for notice in board.characterPorts.notices { log.message("martlet: \(notice)") }
+    board.characterPorts.forgetNotices()
   }
 
   // MARK: Running

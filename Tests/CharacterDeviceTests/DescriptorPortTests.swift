@@ -188,30 +188,6 @@ import Testing
     harness.lock.withLock { port.close() }
   }
 
-  @Test func findsEscapes() throws {
-    let harness = try PortHarness()
-    let (input, typing) = makePipe()
-    setNonBlocking(input)
-    let receiver = RecordingReceiver()
-    var escapes: [ConsoleEscape] = []
-    let port = try harness.lock.withLock {
-      try DescriptorPort(
-        channel: DescriptorChannel(input: input), escapes: EscapeFilter { escapes.append($0) },
-        loop: harness.loop)
-    }
-    port.receiver = receiver
-    let typed: [UInt8] = [0x61, 1, 0x78, 0x62, 1, 1, 1, 0x63, 1, 0x7A, 1, 0x62, 1, 0x68, 0x64]
-    Glibc.write(typing, typed, 2)
-    harness.settle()
-    Glibc.write(typing, Array(typed[2...]), typed.count - 2)
-    #expect(harness.run { receiver.received.last == 0x64 })
-    #expect(receiver.received == [0x61, 0x62, 1, 0x64])
-    #expect(escapes == [.quit, .switchConsole, .help])
-    #expect(receiver.breaks == 1)
-    harness.lock.withLock { port.close() }
-    close(typing)
-  }
-
   @Test func aPseudoTerminalComesAndGoes() throws {
     let harness = try PortHarness()
     let receiver = RecordingReceiver()

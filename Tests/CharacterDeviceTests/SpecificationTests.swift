@@ -22,8 +22,7 @@ import Testing
   private static let refused: [(String, CharacterPortError)] = [
     ("sdtio", .unknown(text: "sdtio", nearest: "stdio")), ("nul", .unknown(text: "nul", nearest: "null")),
     ("flie:x", .unknown(text: "flie:x", nearest: "file:PATH")), ("", .unknown(text: "", nearest: "vc")),
-    ("tcp::4444,server", .unsupported(text: "tcp::4444,server", nearest: "pty")),
-    ("unix:/x", .unsupported(text: "unix:/x", nearest: "pty")),
+    ("udp::4444", .unsupported(text: "udp::4444", nearest: "tcp:HOST:PORT")),
     ("/dev/ttyS0", .unsupported(text: "/dev/ttyS0", nearest: "file:PATH")),
     ("file:", .malformed(text: "file:", expected: "file:PATH")),
     ("file", .malformed(text: "file", expected: "file:PATH")),

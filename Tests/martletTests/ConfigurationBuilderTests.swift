@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import Block
+import CharacterDevice
 import CPU
 import Machine
 import OptionSyntax
@@ -103,8 +104,9 @@ private func configuration(_ arguments: String...) throws -> MachineConfiguratio
       "-chardev", "file,id=log,path=/tmp/x", "-device", "isa-debugcon,iobase=0x402,chardev=log", "-serial",
       "chardev:log",
       "-serial", "none", "-parallel", "none")
-    #expect(machine.debugConsoles.map(\.port) == ["file:/tmp/x"])
-    #expect(machine.serials == ["file:/tmp/x", nil])
+    #expect(machine.debugConsoles.map(\.port) == ["chardev:log"])
+    #expect(machine.characterDevices.map(\.specification) == [.file(path: "/tmp/x")])
+    #expect(machine.serials == ["chardev:log", nil])
     #expect(machine.parallel == nil)
     #expect(throws: OptionError.self) { try configuration("-serial", "chardev:nobody") }
   }
@@ -176,7 +178,7 @@ private func configuration(_ arguments: String...) throws -> MachineConfiguratio
   @Test func serialPortsByDevice() throws {
     let machine = try configuration(
       "-nodefaults", "-chardev", "null,id=c", "-device", "isa-serial,chardev=c,index=2")
-    #expect(machine.serials == [nil, nil, "null"])
+    #expect(machine.serials == [nil, nil, "chardev:c"])
     #expect(machine.vga == nil)
     #expect(try configuration("-nodefaults", "-device", "VGA,vgamem_mb=32").vga?.memoryMegabytes == 32)
   }

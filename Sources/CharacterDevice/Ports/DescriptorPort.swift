@@ -12,7 +12,11 @@ import Glibc
 /// lost, as on a cable that was pulled.
 public final class DescriptorPort: CharacterPort {
   public weak var receiver: (any CharacterReceiver)? {
-    didSet { if receiver != nil { pollInputSoon() } }
+    didSet {
+      guard receiver != nil else { return }
+      isOpeningTold = false
+      pollInputSoon()
+    }
   }
   /// What the user may be told: the path of the pseudo-terminal.
   public let peerPath: String?
@@ -23,23 +27,21 @@ public final class DescriptorPort: CharacterPort {
   private let loop: EventLoop
   private let pending = OutputBuffer(capacity: 64 << 10)
   private let incoming = OutputBuffer(capacity: 4 << 10)
-  private var escapes: EscapeFilter?
   private var inputWatch: EventLoop.Watch?
   private var outputWatch: EventLoop.Watch?
   private var wasRefused = false
   private var outputIsGone = false
   private var inputHasEnded = false
   private var isPollPosted = false
+  private var isOpeningTold = false
   private var isDelivering = false
   private var isClosed = false
 
   /// A port on `channel`, which it closes at the end.
-  /// - Parameter escapes: what looks at the input before the device does.
   init(
-    channel: DescriptorChannel, escapes: EscapeFilter? = nil, peerPath: String? = nil, loop: EventLoop
+    channel: DescriptorChannel, peerPath: String? = nil, loop: EventLoop
   ) throws(HostError) {
     self.channel = channel
-    self.escapes = escapes
     self.peerPath = peerPath
     self.loop = loop
     // A reader that goes away must not end the emulator.
@@ -142,7 +144,7 @@ public final class DescriptorPort: CharacterPort {
 
   /// Looks for input from the loop: not within a register access of the device.
   private func pollInputSoon() {
-    guard !isPollPosted, !isClosed, !inputHasEnded || !incoming.isEmpty else { return }
+    guard !isPollPosted, !isClosed, !inputHasEnded || !incoming.isEmpty || !isOpeningTold else { return }
     isPollPosted = true
     let reference = PortReference(port: self)
     loop.post { reference.port?.postedPoll() }
@@ -157,6 +159,10 @@ public final class DescriptorPort: CharacterPort {
 
   private func postedPoll() {
     isPollPosted = false
+    if !isOpeningTold, !isClosed {
+      isOpeningTold = true
+      receiver?.characterPortOpened()
+    }
     pollInput()
   }
 
@@ -187,7 +193,7 @@ public final class DescriptorPort: CharacterPort {
   private func readMore() -> Bool {
     let count = withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 16) { buffer in
       let count = Glibc.read(channel.input, buffer.baseAddress, buffer.count)
-      if count > 0 { accept(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])) }
+      if count > 0 { _ = incoming.append(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
       return count
     }
     if count > 0 { return true }
@@ -198,25 +204,6 @@ public final class DescriptorPort: CharacterPort {
     inputWatch = nil
     onInputEnd?()
     return false
-  }
-
-  private func accept(_ bytes: UnsafeMutableRawBufferPointer) {
-    guard escapes != nil else {
-      _ = incoming.append(UnsafeRawBufferPointer(bytes))
-      return
-    }
-    var kept = 0
-    for byte in bytes {
-      switch escapes?.take(byte) {
-      case .pass(let byte):
-        bytes[kept] = byte
-        kept += 1
-      case .escape(.sendBreak): receiver?.receiveBreak()
-      case .escape(let escape): escapes?.onEscape(escape)
-      case .swallow, nil: continue
-      }
-    }
-    _ = incoming.append(UnsafeRawBufferPointer(rebasing: bytes[..<kept]))
   }
 
   // MARK: The end

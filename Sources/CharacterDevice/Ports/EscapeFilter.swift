@@ -31,11 +31,7 @@ struct EscapeFilter {
 
   private static let controlA: UInt8 = 0x01
 
-  /// Told of every sequence but the break.
-  let onEscape: (ConsoleEscape) -> Void
   private var isPending = false
-
-  init(onEscape: @escaping (ConsoleEscape) -> Void) { self.onEscape = onEscape }
 
   /// Looks at the next byte.
   mutating func take(_ byte: UInt8) -> Verdict {

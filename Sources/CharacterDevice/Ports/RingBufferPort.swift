@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-/// A port in memory: for tests, and for looking at what a device wrote.
+/// A port in memory: for tests, and for monitors that look at what a device wrote.
 public final class RingBufferPort: CharacterPort {
   public weak var receiver: (any CharacterReceiver)?
 
@@ -8,20 +8,32 @@ public final class RingBufferPort: CharacterPort {
   private var incoming: [UInt8] = []
   private var wasRefused = false
 
-  /// A port that holds at most `capacity` bytes until they are taken.
-  public init(capacity: Int = 64 << 10) { written = OutputBuffer(capacity: capacity) }
+  private let keepsNewest: Bool
+
+  /// A port that holds at most `capacity` bytes until they are taken. What is too much is refused, or, if the port
+  /// `keepsNewest`, takes the place of the oldest.
+  public init(capacity: Int = 64 << 10, keepsNewest: Bool = false) {
+    written = OutputBuffer(capacity: capacity)
+    self.keepsNewest = keepsNewest
+  }
 
   public func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+    if keepsNewest {
+      written.appendNewest(bytes)
+      return bytes.count
+    }
     let accepted = written.append(bytes)
     if accepted < bytes.count { wasRefused = true }
     return accepted
   }
 
-  /// Takes out what the device wrote; a device that was refused room is told that there is some.
-  public func takeOutput() -> [UInt8] {
+  /// Takes out what the device wrote, at most `limit` bytes; a device that was refused room is told that there is some.
+  public func takeOutput(limit: Int = .max) -> [UInt8] {
     var output: [UInt8] = []
     while written.offer({
-      output.append(contentsOf: $0); return $0.count
+      let piece = $0.prefix(max(0, limit - output.count))
+      output.append(contentsOf: piece)
+      return piece.count
     }) > 0 {}
     if wasRefused {
       wasRefused = false

@@ -5,7 +5,8 @@ import JSON
 /// Every command there is.
 enum QMPCommands {
   static let all: [QMPCommand] =
-    negotiation + runState + machine + processors + memory + input + display + block + devices + objects
+    negotiation + runState + machine + processors + memory + input + display + block + characters + devices
+    + objects
     + human
 
   static let byName: [String: QMPCommand] = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }

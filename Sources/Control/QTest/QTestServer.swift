@@ -17,7 +17,6 @@ public final class QTestServer {
           return .success(nil)
         }
         let session = QTestSession(port: port, target: machine, log: log)
-        session.characterPortOpened()
         return .success(session)
       } catch { return .failure(error) }
     }

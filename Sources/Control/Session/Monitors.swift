@@ -19,6 +19,7 @@ public final class Monitors {
     let result = machine.lock.withLock { () -> Result<Void, MachineError> in
       do throws(MachineError) {
         for configuration in configurations { try open(configuration) }
+        machine.sayWhatIsNew()
         do throws(HostError) {
           clockChanges = try EventThrottle(loop: machine.loop) { [unowned self] in tellAll($0) }
         } catch { throw MachineError("\(error)") }
@@ -34,14 +35,10 @@ public final class Monitors {
       return
     }
     if configuration.mode == .readline {
-      let session = HumanSession(port: port, machine: machine)
-      session.characterPortOpened()
-      people.append(session)
+      people.append(HumanSession(port: port, machine: machine))
       return
     }
-    let session = QMPSession(port: port, machine: machine, isPretty: configuration.isPretty)
-    session.characterPortOpened()
-    sessions.append(session)
+    sessions.append(QMPSession(port: port, machine: machine, isPretty: configuration.isPretty))
   }
 
   private func tell(_ event: MachineEvent) {

@@ -2,6 +2,7 @@
 
 import Block
 import CPU
+import CharacterDevice
 import GuestMemory
 
 /// Everything that is to be known to build a machine: what the command line says, as one value.
@@ -34,6 +35,8 @@ public struct MachineConfiguration: Sendable {
   public var vnc: String?
   /// `-k`: the layout of viewers that send symbols instead of keys.
   public var keyboardLayout: String?
+  /// `-chardev`: host's ends with names, which `chardev:ID` refers to.
+  public var characterDevices: [CharacterDeviceConfiguration] = []
   /// `-serial`: the host's ends of COM1 … COM4; nil is a port that is not there.
   public var serials: [String?] = []
   /// `-parallel`: the host's end of LPT1.
@@ -193,6 +196,18 @@ public struct VGAConfiguration: Sendable, Equatable {
   public var romFile: String?
   /// The usual card.
   public init() {}
+}
+
+/// A host's end with a name.
+public struct CharacterDeviceConfiguration: Sendable, Equatable {
+  public var id: String
+  public var specification: CharacterPortSpecification
+  /// Whether several front ends share it.
+  public var isShared = false
+  /// A host's end.
+  public init(id: String, specification: CharacterPortSpecification) {
+    (self.id, self.specification) = (id, specification)
+  }
 }
 
 /// A monitor: who looks at the machine and controls it from outside.

@@ -8,8 +8,6 @@ struct ConfigurationBuilder {
   var options: Martlet
   var configuration = MachineConfiguration()
   var globals = GlobalProperties()
-  /// `-chardev` by id.
-  var namedPorts: [String: String] = [:]
 
   /// `-drive if=none` by id and `-blockdev` by node-name, until a device takes them.
   var backEnds: [String: DriveConfiguration] = [:]
@@ -55,6 +53,7 @@ struct ConfigurationBuilder {
     let ports =
       configuration.serials.compactMap { $0 } + configuration.monitors.map(\.port)
       + configuration.debugConsoles.map(\.port) + [configuration.parallel].compactMap { $0 }
+      + configuration.characterDevices.map(\.specification.label)
     if let port = ports.first(where: { $0.contains("stdio") }) {
       throw OptionError("-daemonize: a daemon has no terminal, so '\(port)' cannot be used")
     }

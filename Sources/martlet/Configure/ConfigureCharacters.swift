@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import CharacterDevice
 import Machine
 import OptionSyntax
 
@@ -7,20 +8,7 @@ extension ConfigurationBuilder {
   /// `-serial -parallel -debugcon -chardev`.
   mutating func configureCharacters() throws(OptionError) {
     let given = options.characters
-    for text in given.chardev {
-      var list = try PropertyList(text, option: "-chardev", implied: "kind")
-      let kind = list.take("kind") ?? ""
-      guard let id = list.take("id") else { throw OptionError("-chardev \(text): id= is missing") }
-      var port = kind
-      if kind == "file" {
-        guard let path = list.take("path") else { throw OptionError("-chardev file: path= is missing") }
-        port = "file:\(path)"
-      }
-      try list.finish()
-      guard namedPorts.updateValue(port, forKey: id) == nil else {
-        throw OptionError("-chardev: there are two with id=\(id)")
-      }
-    }
+    for text in given.chardev { try addCharacterDevice(text) }
     guard given.serial.count <= 4 else {
       throw OptionError("-serial: there is room for four serial ports only")
     }
@@ -38,6 +26,13 @@ extension ConfigurationBuilder {
     } else if given.parallel.isEmpty && !options.machine.noDefaults {
       configuration.parallel = "null"
     }
+    // Who shares a terminal with the monitor needs a monitor.
+    for text in Set(configuration.serials.compactMap { $0 } + [configuration.parallel].compactMap { $0 })
+      .sorted()
+    where text.hasPrefix("mon:") {
+      configuration.monitors.append(
+        MonitorConfiguration(mode: .readline, port: text, label: "monitor on \(text)"))
+    }
     for text in given.debugcon where text != "none" {
       var list = globals.properties(of: "isa-debugcon", option: "-debugcon")
       try addDebugConsole(&list, port: try port(text, option: "-debugcon"))
@@ -48,9 +43,55 @@ extension ConfigurationBuilder {
   func port(_ text: String, option: String) throws(OptionError) -> String {
     guard text.hasPrefix("chardev:") else { return text }
     let id = String(text.dropFirst("chardev:".count))
-    guard let port = namedPorts[id] else {
-      throw OptionError("\(option): there is no -chardev with id=\(id)\(didYouMean(id, in: namedPorts.keys))")
+    let known = configuration.characterDevices.map(\.id)
+    guard known.contains(id) else {
+      throw OptionError("\(option): there is no -chardev with id=\(id)\(didYouMean(id, in: known))")
     }
-    return port
+    return text
+  }
+
+  /// `-chardev`.
+  private mutating func addCharacterDevice(_ text: String) throws(OptionError) {
+    var list = try PropertyList(anySpelling: text, option: "-chardev", implied: "backend")
+    let kind = list.take("backend") ?? ""
+    guard let id = list.take("id") else { throw OptionError("-chardev \(text): id= is missing") }
+    guard !configuration.characterDevices.contains(where: { $0.id == id }) else {
+      throw OptionError("-chardev: there are two with id=\(id)")
+    }
+    var device = CharacterDeviceConfiguration(id: id, specification: try specification(kind, &list))
+    device.isShared = try list.takeFlag("mux") ?? false
+    try list.finish()
+    configuration.characterDevices.append(device)
+  }
+
+  private static let backEnds = ["null", "stdio", "pty", "file", "pipe", "ringbuf", "socket", "vc"]
+
+  private func specification(_ kind: String, _ list: inout PropertyList) throws(OptionError)
+    -> CharacterPortSpecification
+  {
+    func path() throws(OptionError) -> String {
+      guard let path = list.take("path"), !path.isEmpty else {
+        throw OptionError("-chardev \(kind): path= is missing")
+      }
+      return path
+    }
+    switch kind {
+    case "null", "vc": return .null
+    case "stdio": return .stdio(keepsSignals: try list.takeFlag("signal") ?? true)
+    case "pty": return .pty
+    case "file": return .file(path: try path(), appends: try list.takeFlag("append") ?? false)
+    case "pipe": return .pipe(path: try path())
+    case "ringbuf", "memory":
+      let size = try list.takeInteger("size", in: 1...(64 << 20)) ?? 65536
+      guard size & (size - 1) == 0 else {
+        throw OptionError("-chardev ringbuf: size=\(size) must be a power of two")
+      }
+      return .ringBuffer(byteCount: size)
+    case "socket": return .socket(try SocketSettings(&list, address: nil))
+    default:
+      throw OptionError(
+        "-chardev: there is no kind '\(kind)'\(didYouMean(kind, in: Self.backEnds)); there are "
+          + Self.backEnds.joined(separator: ", "))
+    }
   }
 }
