@@ -24,7 +24,8 @@ public protocol Engine: AnyObject {
   func resetPlatform() throws(EngineError)
   /// The state of the interrupt controllers and timers that live in the engine, with all CPUs stopped.
   func savePlatform() throws(EngineError) -> PlatformState
-  /// Takes over a state of ``savePlatform()``.
+  /// Takes over a state of ``savePlatform()``, after the virtual CPUs' registers are set: an interrupt that it has yet to
+  /// deliver goes to their local APICs. Devices follow, whose lines change nothing if they are as they were.
   func restorePlatform(_ state: PlatformState) throws(EngineError)
   /// Guest time starts or stops going on (paravirtual clocks, timers in the engine).
   func clockStateChanged(isRunning: Bool)

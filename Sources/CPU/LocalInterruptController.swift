@@ -52,7 +52,7 @@ public protocol InterruptPlatform: AnyObject {
   func localInterruptController(_ index: Int) -> any LocalInterruptController
   func reset()
   func save() -> PlatformState
-  /// False if the state is damaged.
+  /// The local controllers are restored before: what a state has yet to deliver goes to them. False if it is damaged.
   func restore(_ state: PlatformState) -> Bool
   func sendMessage(address: UInt64, data: UInt32)
 }

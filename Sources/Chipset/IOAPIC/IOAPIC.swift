@@ -26,12 +26,13 @@ public final class IOAPIC: RegisterFile {
   }
 
   /// Takes a state over, whose number of entries was checked. One of another engine, which does not tell the inputs'
-  /// levels, is completed by `knownLevels`, and what it has not delivered is sent.
+  /// levels, is completed by `knownLevels`, and what it has not delivered is sent: the local APICs have been restored before.
   func restore(_ saved: PlatformState.IOAPIC, knownLevels: UInt32) {
     state = saved
     state.baseAddress = Self.base
     state.registerSelect &= 0xFF
     state.id &= 15
+    state.irr &= 0xFF_FFFF
     for input in 0..<Self.inputCount { state.redirection[input] &= Entry.implemented }
     state.lines = nil
     levels = (saved.lines ?? (saved.irr | knownLevels)) & 0xFF_FFFF
@@ -48,8 +49,8 @@ public final class IOAPIC: RegisterFile {
     static let masked: UInt64 = 1 << 16
     static let mode: UInt64 = 7 << 8
     static let lowestPriority: UInt64 = 1 << 8
-    /// The vector … the mask, and the destination.
-    static let implemented: UInt64 = 0xFF00_0000_0001_FFFF
+    /// The vector … the mask, and the destination, but for the delivery status: what is sent arrives at once.
+    static let implemented: UInt64 = 0xFF00_0000_0001_EFFF
     /// What a write does not change: delivery status and remote IRR.
     static let readOnly: UInt64 = 1 << 12 | 1 << 14
   }

@@ -307,7 +307,10 @@ public final class LocalAPIC: LocalInterruptController {
     // ExtINT is no inter-processor interrupt.
     guard let mode = APICMessage.Mode(rawValue: UInt8(low >> 8 & 7)), mode != .external else { return }
     let vector = UInt8(truncatingIfNeeded: low)
-    if mode == .fixed || mode == .lowestPriority, vector < 16 { return note(error: 1 << 5) }
+    if mode == .fixed || mode == .lowestPriority, vector < 16 {
+      // It is sent all the same, and those who receive it note that in turn.
+      note(error: 1 << 5)
+    }
     // INIT level de-assert only synchronises arbitration, which there is none of.
     let isDeassert = mode == .initialize && low & 1 << 15 != 0 && low & 1 << 14 == 0
     guard !isDeassert else { return }

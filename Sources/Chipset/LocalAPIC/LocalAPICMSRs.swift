@@ -5,9 +5,7 @@ extension LocalAPIC {
   public func readMSR(_ number: UInt32) -> UInt64? {
     switch number {
     case 0x1B: return base
-    case 0x6E0:
-      forgetElapsedDeadline()
-      return timerMode == 2 ? deadline : 0
+    case 0x6E0: return timerMode == 2 ? deadline : 0
     case 0x800...0x83F where isExtended:
       let offset = Int(number - 0x800) * 16
       switch offset {
@@ -45,6 +43,7 @@ extension LocalAPIC {
         sendCommand(UInt32(truncatingIfNeeded: value), destination: UInt32(truncatingIfNeeded: value >> 32))
       case Register.selfInterrupt:
         guard value <= 0xFF else { return false }
+        if value < 16 { note(error: 1 << 5) }
         request(UInt8(truncatingIfNeeded: value), isLevel: false)
       case Register.endOfInterrupt, Register.errorStatus:
         guard value == 0 else { return false }
@@ -52,8 +51,7 @@ extension LocalAPIC {
       case Register.taskPriority:
         guard value <= 0xFF else { return false }
         writeRegister(offset, UInt32(truncatingIfNeeded: value))
-      case Register.spurious, Register.timer...Register.initialCount,
-        Register.divide:
+      case Register.spurious, Register.timer...Register.initialCount, Register.divide:
         guard value >> 32 == 0 else { return false }
         writeRegister(offset, UInt32(truncatingIfNeeded: value))
       default: return false

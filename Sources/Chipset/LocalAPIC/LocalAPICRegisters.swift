@@ -10,5 +10,7 @@ extension LocalAPIC {
     static let timer = 0x320, thermal = 0x330, performance = 0x340, lint0 = 0x350, lint1 = 0x360,
       error = 0x370
     static let initialCount = 0x380, currentCount = 0x390, divide = 0x3E0, selfInterrupt = 0x3F0
+    /// Reserved; in a saved state, the errors that a write to ESR will show.
+    static let unlatchedErrors = 0x290
   }
 }

@@ -7,6 +7,7 @@ extension LocalAPIC {
     var saved = (0..<64).map { words[$0] }
     if isExtended { saved[Register.id >> 4] = initialID << 24 }
     saved[Register.currentCount >> 4] = currentCount
+    saved[Register.unlatchedErrors >> 4] = errors
     return saved
   }
 
@@ -19,7 +20,8 @@ extension LocalAPIC {
     if isExtended { self[Register.id] = initialID }
     self[Register.version] = Self.version
     self.deadline = timerMode == 2 ? deadline : 0
-    errors = 0
+    errors = registers[Register.unlatchedErrors >> 4] & 0xFF
+    self[Register.unlatchedErrors] = 0
     startCount(from: registers[Register.currentCount >> 4])
     scheduleTimer()
     update()

@@ -29,9 +29,10 @@ extension LocalAPIC {
   /// they would keep the host busy.
   private static let shortestPeriod: UInt64 = 10_000
 
-  /// Arms the host's side for the next interrupt, if there will be one.
+  /// Arms the host's side for the next interrupt, if there will be one. A deadline is waited for even while it is masked: it
+  /// passes, and is cleared, all the same.
   func scheduleTimer() {
-    guard self[Register.timer] & Self.masked == 0, let next = nextTimerInterrupt() else {
+    guard timerMode == 2 || self[Register.timer] & Self.masked == 0, let next = nextTimerInterrupt() else {
       countTimer?.disarm()
       return
     }
@@ -40,6 +41,7 @@ extension LocalAPIC {
 
   public func timeStampChanged() { if timerMode == 2 { scheduleTimer() } }
 
+  /// When the timer ends next; nil if it does not, or later than the clock can tell.
   private func nextTimerInterrupt() -> UInt64? {
     let now = clock.now
     if timerMode == 2 {
@@ -55,24 +57,13 @@ extension LocalAPIC {
     return Self.time(now, plus: stride &- elapsed % stride)
   }
 
-  /// A moment that the clock never reaches if it is later than the clock can tell.
-  private static func time(_ now: UInt64, plus rest: UInt64) -> UInt64 {
+  private static func time(_ now: UInt64, plus rest: UInt64) -> UInt64? {
     let (sum, isTooLate) = now.addingReportingOverflow(rest)
-    return isTooLate ? .max : sum
-  }
-
-  /// A deadline that passes while the timer is masked is gone; nothing is armed that would see it pass.
-  func forgetElapsedDeadline() {
-    guard deadline != 0, self[Register.timer] & Self.masked != 0, let processor else { return }
-    if processor.timeStamp >= deadline { deadline = 0 }
+    return isTooLate ? nil : sum
   }
 
   func timerElapsed() {
-    if timerMode == 2 {
-      // The time stamp counter may have been set back since.
-      if let processor, processor.timeStamp < deadline { return scheduleTimer() }
-      deadline = 0
-    }
+    if timerMode == 2 { deadline = 0 }
     fire(Register.timer)
     scheduleTimer()
   }

@@ -162,6 +162,65 @@ import Testing
     #expect(!bench.platform.restore(damaged))
   }
 
+  @Test func reservedBitsAreNotRestored() {
+    var state = bench.platform.save()
+    state.ioapic.redirection = Array(repeating: ~0, count: 24)
+    state.ioapic.irr = ~0
+    state.ioapic.id = ~0
+    state.ioapic.registerSelect = ~0
+    #expect(bench.platform.restore(state))
+    #expect(bench.readIOAPIC(0x10) == 0x1_EFFF && bench.readIOAPIC(0x11) == 0xFF00_0000)
+    let saved = bench.platform.save().ioapic
+    #expect(saved.redirection.allSatisfy { $0 == 0xFF00_0000_0001_EFFF } && saved.irr == 0xFF_FFFF)
+    #expect(bench.readIOAPIC(0) == 0x0F00_0000)
+  }
+
+  /// A state as KVM has it: the processors first, then the IOAPIC, then the devices raise their lines again.
+  @Test(arguments: [false, true])
+  func aLevelOfAnotherEngineComesOnce(isInService: Bool) throws {
+    bench.redirect(16, low: 0xA840, destination: 1)
+    bench.line(16, true)
+    if isInService { #expect(bench.acknowledge() == 0x40) }
+    var platform = bench.platform.save()
+    platform.ioapic.lines = nil
+    let other = try PlatformBench()
+    for index in 0..<2 {
+      other.apic(index).restore(
+        registers: bench.apic(index).savedRegisters, base: bench.apic(index).readMSR(0x1B) ?? 0, deadline: 0)
+    }
+    #expect(other.platform.restore(platform))
+    for _ in 0..<2 { other.line(16, true) }
+    if !isInService { #expect(other.acknowledge() == 0x40) }
+    #expect(!other.processors[0].isRequested && other.acknowledge() == nil)
+    // It is still raised.
+    other.endOfInterrupt()
+    #expect(other.acknowledge() == 0x40)
+    other.line(16, false)
+    other.endOfInterrupt()
+    #expect(!other.processors[0].isRequested && other.readIOAPIC(0x30) == 0xA840)
+  }
+
+  /// The same for what the other engine had not sent: nobody could take it.
+  @Test func whatAnotherEngineHadNotSentComesOnce() throws {
+    bench.redirect(16, low: 0xA840, destination: 1)
+    bench.redirect(5, low: 0x35)
+    var platform = bench.platform.save()
+    (platform.ioapic.lines, platform.ioapic.irr) = (nil, 1 << 16 | 1 << 5)
+    let other = try PlatformBench()
+    for index in 0..<2 {
+      other.apic(index).restore(
+        registers: bench.apic(index).savedRegisters, base: bench.apic(index).readMSR(0x1B) ?? 0, deadline: 0)
+    }
+    #expect(other.platform.restore(platform))
+    for number in [5, 16] { other.line(number, true) }
+    #expect(other.acknowledge() == 0x40 && !other.processors[0].isRequested)
+    other.line(16, false)
+    other.endOfInterrupt()
+    #expect(other.acknowledge() == 0x35)
+    other.endOfInterrupt()
+    #expect(!other.processors[0].isRequested && other.platform.save().ioapic.irr == 0)
+  }
+
   @Test(arguments: [5, 6, 7] as [UInt64])
   func anythingGoes(seed: UInt64) throws {
     print("seed \(seed)")

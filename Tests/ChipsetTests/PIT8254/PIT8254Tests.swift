@@ -230,6 +230,21 @@ import Testing
     #expect(board.inb(0x40) == 0x12)
   }
 
+  /// The gate closes after the count was written and before the tick that loads it.
+  @Test(arguments: [0, 4, 6] as [UInt8])
+  func theGateClosesInTheTickOfALoad(control: UInt8) {
+    pit.isGateOpen = true
+    load(2, control: control, 1000)
+    #expect(status(2) & 0x40 != 0)
+    pit.isGateOpen = false
+    advance(ticks: 5)
+    #expect(status(2) & 0x40 == 0 && latched(2) == 1000)
+    pit.isGateOpen = true
+    advance(ticks: 11)
+    let counted: UInt16 = control == 0 ? 11 : control == 4 ? 10 : 20
+    #expect(latched(2) == 1000 - counted)
+  }
+
   /// Linux: the TSC against 50 ms of counter 2, gated by port 0x61.
   @Test func calibrationByTheSpeakersCounter() {
     board.outb(0x61, board.inb(0x61) & ~2 | 1)
