@@ -140,7 +140,7 @@ let package = Package(
     tests(of: "KVM", uses: ["CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop"]),
     tests(
       of: "SoftCPU",
-      uses: ["InstructionTorture", "CNativeExecutor", "CPU", "Bus", "GuestMemory", "EventLoop"]),
+      uses: ["InstructionTorture", "CNativeExecutor", "CPU", "Bus", "GuestMemory", "EventLoop", "Chipset"]),
     tests(of: "QTestEngine", uses: ["Chipset", "CPU"]),
     tests(of: "Chipset", uses: ["CPU", "CharacterDevice"]),
     tests(of: "Firmware"),

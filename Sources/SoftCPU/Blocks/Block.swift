@@ -73,6 +73,13 @@ extension UnsafeMutablePointer<Processor> {
     return lookUp()
   }
 
+  /// Goes on at `rip` by way of the run loop.
+  func leave(_ operation: UnsafePointer<Operation>, to rip: UInt64) -> UnsafeRawPointer? {
+    pointee.rip = rip
+    pointee.executed &-= UInt64(operation.pointee.remaining) &- 1
+    return nil
+  }
+
   /// Goes on at `operation`'s target, ``Operation/immediate``.
   @inline(__always)
   func branch(_ operation: UnsafePointer<Operation>) -> UnsafeRawPointer? {

@@ -67,15 +67,20 @@ extension SoftVirtualCPU {
         : cpu.pointee.segments[2].isUsable
           ? cpu.pointee.segments[2].dpl : UInt8(cpu.pointee.segments[1].selector & 3)
     restoreVectors(state.xsave)
-    for number in MSR.state where number != MSR.tscAdjust {
+    for number in MSR.state where number != MSR.timeStampCounter && number != MSR.tscAdjust {
       if let value = state.msrs[number] { _ = cpu.writeMSR(number, value) }
     }
-    // Not as a guest's write, which would move the time stamp counter.
+    // Not as a guest's writes, each of which would move the other.
+    if let timeStamp = state.msrs[MSR.timeStampCounter] {
+      cpu.pointee.msrs.tscOffset = timeStamp &- machineTimeStamp
+    }
     if let adjust = state.msrs[MSR.tscAdjust] { cpu.pointee.msrs.tscAdjust = adjust }
     localAPIC.restore(
       registers: state.localAPIC, base: state.msrs[MSR.apicBase] ?? 0xFEE0_0900,
       deadline: state.msrs[MSR.tscDeadline] ?? 0)
-    localAPIC.taskPriority = UInt8(truncatingIfNeeded: state.cr8 & 15)
+    // CR8 has only the upper half of the priority just restored.
+    let priority = UInt8(truncatingIfNeeded: state.cr8 & 15)
+    if localAPIC.taskPriority != priority { localAPIC.taskPriority = priority }
     resume(activity: state.activity, pending: state.pending)
     cpu.updateChecks()
     cpu.updateMode()

@@ -32,6 +32,7 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
   private(set) var activity = CPUState.Activity.running
   /// The local APIC has something to acknowledge.
   private let isInterruptRequested = Atomic<Bool>(false)
+  var hasInterruptRequest: Bool { isInterruptRequested.load(ordering: .relaxed) }
   private let startupVector = Atomic<UInt8>(0)
   /// The page of the local APIC's registers; all ones if it is not in memory.
   private var localAPICPage: UInt64 = ~0

@@ -28,8 +28,6 @@ enum FastCallHandlers {
       cpu, .flatCode(selector & ~3, level: 0, isLong: true), .flatData((selector & ~3) &+ 8, level: 0),
       level: 0)
     cpu.setFlags(0, changeable: cpu.pointee.msrs.syscallMask)
-    cpu.pointee.systemFlags &= ~(cpu.pointee.msrs.syscallMask & 0x3F_7700)
-    cpu.updateTranslations()
     return cpu.jump(op, to: cpu.pointee.msrs.lstar)
   }
 
@@ -47,6 +45,12 @@ enum FastCallHandlers {
       cpu, .flatCode((isWide ? selector &+ 16 : selector) | 3, level: 3, isLong: isWide),
       .flatData((selector &+ 8) | 3, level: 3), level: 3)
     cpu.setFlags(image & 0x3C_7FD7, changeable: 0x3F_7FD5 & ~Flag.virtual8086)
+    // With IF set an interrupt that waits comes first, with TF a trap is due: both are the run loop's.
+    if cpu.pointee.systemFlags & Flag.trap != 0
+      || cpu.pointee.owner._withUnsafeGuaranteedRef({ $0.hasInterruptRequest })
+    {
+      return cpu.leave(op, to: target)
+    }
     return cpu.jump(op, to: target)
   }
 
