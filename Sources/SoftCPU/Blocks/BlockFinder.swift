@@ -134,6 +134,7 @@ extension UnsafeMutablePointer<Processor> {
   ) -> Int {
     let mode = pointee.mode
     let maximum = mode.bits & ExecutionMode.single != 0 ? 1 : maximum
+    let instructions = pointee.owner._withUnsafeGuaranteedRef { $0.cpuid.instructions }
     let limit = UInt64(codeLimit)
     var count = 0
     var ended = false
@@ -142,7 +143,7 @@ extension UnsafeMutablePointer<Processor> {
       let rip = pointee.rip &+ UInt64(length)
       var decoder = Decoder(
         bytes: bytes + length, available: Swift.min(Decoder.maximumLength, available - length), mode: mode,
-        rip: rip)
+        instructions: instructions, rip: rip)
       decoder.decode()
       if decoder.isIncomplete { break }
       var operation = decoder.operation

@@ -17,6 +17,11 @@ struct SoftCPUID {
   /// Features asked for that this engine does not have, a sentence each.
   let warnings: [String]
   let features: CPUFeatures
+  /// What the decoder takes.
+  let instructions: InstructionSets
+  /// The bits of CR4 and EFER that a guest may set.
+  let controlRegister4: UInt64
+  let extendedFeatures: UInt64
   /// Family, model and stepping.
   let signature: UInt32
   /// The brand string.
@@ -63,6 +68,19 @@ struct SoftCPUID {
     }
     for name in request.removed { features = features.subtracting(try Self.feature(name)) }
     self.features = features
+    instructions = InstructionSets(features)
+    func bits(_ bits: UInt64, _ word: CPUIDWord, _ bit: UInt32) -> UInt64 {
+      features[word] >> bit & 1 != 0 ? bits : 0
+    }
+    controlRegister4 =
+      ControlRegister4.implemented & ~ControlRegister4.announced
+      | bits(ControlRegister4.extendedStates, .leaf1ECX, 26) | bits(ControlRegister4.fsgsbase, .leaf7EBX, 0)
+      | bits(ControlRegister4.supervisorExecutionPrevention, .leaf7EBX, 7)
+      | bits(ControlRegister4.supervisorAccessPrevention, .leaf7EBX, 20)
+      | bits(ControlRegister4.userModeInstructionPrevention, .leaf7ECX, 2)
+    extendedFeatures =
+      bits(ExtendedFeature.systemCall, .extended1EDX, 11) | bits(ExtendedFeature.noExecute, .extended1EDX, 20)
+      | bits(ExtendedFeature.longModeEnable, .extended1EDX, 29)
     self.warnings = warnings
     // Family 6, model 60 (an Intel of 2013) unless the model says.
     signature = model.identity?.signature ?? 0x0003_06C3

@@ -16,6 +16,8 @@ struct Decoder {
   private(set) var isIncomplete = false
 
   let mode: ExecutionMode
+  /// What the processor has; other instructions are none.
+  let instructions: InstructionSets
   /// RIP of the instruction.
   let rip: UInt64
   var operation: Operation
@@ -33,8 +35,12 @@ struct Decoder {
   // ModRM.
   var modRM: UInt8 = 0
 
-  init(bytes: UnsafePointer<UInt8>, available: Int, mode: ExecutionMode, rip: UInt64) {
+  init(
+    bytes: UnsafePointer<UInt8>, available: Int, mode: ExecutionMode, instructions: InstructionSets,
+    rip: UInt64
+  ) {
     (self.bytes, self.available, self.mode, self.rip) = (bytes, available, mode, rip)
+    self.instructions = instructions
     operation = Operation(handler: MiscellaneousHandlers.undefined)
   }
 

@@ -48,6 +48,7 @@ extension Decoder {
       fetchModRM(.dword)
       operation.detail = modRM
       operation.immediate = UInt64(opcode & 7) << 8 | UInt64(modRM)
+      guard has(Self.x87InstructionSet(opcode: opcode, modRM: modRM)) else { return undefined() }
       operation.handler = Self.x87Handler(opcode: opcode, modRM: modRM)
     case 0xE0...0xEF: decodeRowE(opcode)
     default: decodeRowF(opcode)
@@ -200,8 +201,9 @@ extension Decoder {
     case 0x9B: operation.handler = FloatingPointStateHandlers.fwait
     case 0x9C: operation.handler = FlagHandlers.pushf[stackSize]
     case 0x9D: end(FlagHandlers.popf[stackSize])
-    case 0x9E: operation.handler = MiscellaneousHandlers.sahf
-    default: operation.handler = MiscellaneousHandlers.lahf
+    default:
+      guard !isLong || has(.lahfInLongMode) else { return undefined() }
+      operation.handler = opcode == 0x9E ? MiscellaneousHandlers.sahf : MiscellaneousHandlers.lahf
     }
   }
 

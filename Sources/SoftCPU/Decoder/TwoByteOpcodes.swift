@@ -12,9 +12,10 @@ extension Decoder {
       guard mode.isProtected, !mode.isVirtual8086 else { return undefined() }
       operation.handler =
         opcode == 0x02 ? ProtectionHandlers.lar[operandSize] : ProtectionHandlers.lsl[operandSize]
-    case 0x05: end(FastCallHandlers.syscall)
+    case 0x05, 0x07:
+      guard has(.syscall) else { return undefined() }
+      end(opcode == 0x05 ? FastCallHandlers.syscall : FastCallHandlers.sysret)
     case 0x06: end(SystemHandlers.clts)
-    case 0x07: end(FastCallHandlers.sysret)
     case 0x08: end(SystemHandlers.invd)
     case 0x09: end(SystemHandlers.wbinvd)
     case 0x0D, 0x18...0x1F:
@@ -35,14 +36,18 @@ extension Decoder {
       // LOCK MOV CR0 is AMD's way to CR8; there is none here.
       allowsLock = false
     case 0x30: end(SystemHandlers.wrmsr)
-    case 0x31: operation.handler = SystemHandlers.rdtsc
+    case 0x31:
+      guard has(.timeStamp) else { return undefined() }
+      operation.handler = SystemHandlers.rdtsc
     case 0x32: end(SystemHandlers.rdmsr)
     case 0x33: operation.handler = SystemHandlers.rdpmc
-    case 0x34: end(FastCallHandlers.sysenter)
-    case 0x35: end(FastCallHandlers.sysexit)
+    case 0x34, 0x35:
+      guard has(.sysenter) else { return undefined() }
+      end(opcode == 0x34 ? FastCallHandlers.sysenter : FastCallHandlers.sysexit)
     case 0x38: decodeMap38(fetch8())
     case 0x3A: decodeVector(.map0F3A, fetch8())
     case 0x40...0x4F:
+      guard has(.conditionalMove) else { return undefined() }
       fetchModRM(operandSize)
       operation.detail = opcode & 15
       operation.handler = ConditionHandlers.move[operandSize]
@@ -90,7 +95,7 @@ extension Decoder {
       default: operation.handler = MoveHandlers.signExtendWord[operandSize]
       }
     case 0xB8:
-      guard repeatPrefix == Operation.repeatEqual else { return undefined() }
+      guard repeatPrefix == Operation.repeatEqual, has(.populationCount) else { return undefined() }
       fetchModRM(operandSize)
       operation.handler = BitHandlers.popcnt[operandSize]
     case 0xBA:
@@ -102,7 +107,9 @@ extension Decoder {
       operation.handler = BitHandlers.group8[Int(regField & 3)][operandSize]
     case 0xBC, 0xBD:
       fetchModRM(operandSize)
-      let isCount = repeatPrefix == Operation.repeatEqual
+      // Without TZCNT and LZCNT the prefix means nothing.
+      let isCount =
+        repeatPrefix == Operation.repeatEqual && has(opcode == 0xBC ? .bmi1 : .leadingZeroCount)
       operation.handler =
         opcode == 0xBC
         ? (isCount ? BitHandlers.tzcnt : BitHandlers.bsf)[operandSize]
@@ -115,7 +122,7 @@ extension Decoder {
     case 0xC3 where repeatPrefix == 0 && !hasOperandPrefix:
       // MOVNTI.
       fetchModRM(operandSize)
-      guard !isRegister else { return undefined() }
+      guard !isRegister, has(.sse2) else { return undefined() }
       operation.handler = MoveHandlers.memoryRegister[operandSize]
     case 0xC7: decodeGroup9()
     case 0xC8...0xCF:
@@ -148,12 +155,12 @@ extension Decoder {
     fetchModRM(operandSize)
     if isRegister {
       switch modRM {
-      case 0xCA: end(SystemHandlers.clac)
-      case 0xCB: end(SystemHandlers.stac)
-      case 0xD0: operation.handler = SystemHandlers.xgetbv
-      case 0xD1: end(SystemHandlers.xsetbv)
+      case 0xCA where has(.supervisorAccessPrevention): end(SystemHandlers.clac)
+      case 0xCB where has(.supervisorAccessPrevention): end(SystemHandlers.stac)
+      case 0xD0 where has(.xsave): operation.handler = SystemHandlers.xgetbv
+      case 0xD1 where has(.xsave): end(SystemHandlers.xsetbv)
       case 0xF8 where isLong: end(SystemHandlers.swapgs)
-      case 0xF9: operation.handler = SystemHandlers.rdtscp
+      case 0xF9 where has(.rdtscp): operation.handler = SystemHandlers.rdtscp
       case _ where regField == 4: operation.handler = ControlRegisterHandlers.smsw
       case _ where regField == 6: end(ControlRegisterHandlers.lmsw)
       default: undefined()
@@ -177,11 +184,11 @@ extension Decoder {
     fetchModRM(operandSize)
     if isRegister {
       switch regField {
-      case 6 where repeatPrefix == 0: operation.handler = SystemHandlers.rdrand[operandSize]
-      case 7 where repeatPrefix == 0: operation.handler = SystemHandlers.rdrand[operandSize]
+      case 6 where repeatPrefix == 0 && has(.rdrand): operation.handler = SystemHandlers.rdrand[operandSize]
+      case 7 where repeatPrefix == 0 && has(.rdseed): operation.handler = SystemHandlers.rdrand[operandSize]
       default: undefined()
       }
-    } else if regField == 1 {
+    } else if regField == 1, has(isWide ? .compareExchange16 : .compareExchange8) {
       allowsLock = true
       operation.handler = isWide ? MoveHandlers.cmpxchg16b : MoveHandlers.cmpxchg8b
     } else {
@@ -189,19 +196,26 @@ extension Decoder {
     }
   }
 
+  private static let group15: [InstructionSets] = [
+    .fxsave, .fxsave, .sse, .sse, .xsave, .xsave, .xsaveopt, .cacheLineFlush,
+  ]
+
   /// FXSAVE and its kin, fences, CLFLUSH, and the FS and GS base instructions.
   private mutating func decodeGroup15() {
     fetchModRM(operandSize)
     if isRegister {
       if repeatPrefix == Operation.repeatEqual {
-        guard isLong, regField < 4 else { return undefined() }
+        guard isLong, regField < 4, has(.fsgsbase) else { return undefined() }
         operation.detail = regField
         return end(SegmentHandlers.base[operandSize])
       }
-      guard regField >= 5, !hasOperandPrefix, repeatPrefix == 0 else { return undefined() }
+      // LFENCE and MFENCE; SFENCE.
+      guard regField >= 5, !hasOperandPrefix, repeatPrefix == 0, has(regField == 7 ? .sse : .sse2) else {
+        return undefined()
+      }
       return operation.handler = MiscellaneousHandlers.nop
     }
-    guard repeatPrefix == 0 else { return undefined() }
+    guard repeatPrefix == 0, has(Self.group15[Int(regField)]) else { return undefined() }
     switch regField {
     case 0: operation.handler = FloatingPointStateHandlers.fxsave
     case 1: operation.handler = FloatingPointStateHandlers.fxrstor
@@ -221,17 +235,18 @@ extension Decoder {
     switch (opcode, repeatPrefix) {
     case (0xF0, Operation.repeatNotEqual), (0xF1, Operation.repeatNotEqual):
       let size = opcode == 0xF0 ? OperandSize.byte : operandSize
+      guard has(.sse42) else { return undefined() }
       fetchModRM(.dword, rm: size)
       operation.handler = BitHandlers.crc[size]
     case (0xF0, 0), (0xF1, 0):
       fetchModRM(operandSize)
-      guard !isRegister else { return undefined() }
+      guard !isRegister, has(.movbe) else { return undefined() }
       operation.handler =
         opcode == 0xF0 ? MoveHandlers.movbeLoad[operandSize] : MoveHandlers.movbeStore[operandSize]
-    case (0xF6, Operation.repeatEqual):
+    case (0xF6, Operation.repeatEqual) where has(.adx):
       fetchModRM(isWide ? .qword : .dword)
       operation.handler = BitHandlers.adox[isWide ? .qword : .dword]
-    case (0xF6, 0) where hasOperandPrefix:
+    case (0xF6, 0) where hasOperandPrefix && has(.adx):
       fetchModRM(isWide ? .qword : .dword)
       operation.handler = BitHandlers.adcx[isWide ? .qword : .dword]
     default:
@@ -243,7 +258,7 @@ extension Decoder {
     if map == .map0F, opcode == 0x77 {
       // EMMS has no ModRM byte.
       let emms = VectorOpcode(map: map, opcode: opcode, prefix: .none, modRM: 0xC0, isWide: false)
-      guard repeatPrefix == 0, !hasOperandPrefix, let found = Self.mmxInstruction(emms) else {
+      guard repeatPrefix == 0, !hasOperandPrefix, has(.mmx), let found = Self.mmxInstruction(emms) else {
         return undefined()
       }
       return operation.handler = found.handler
@@ -254,7 +269,8 @@ extension Decoder {
       ? .xF3 : repeatPrefix == Operation.repeatNotEqual ? .xF2 : hasOperandPrefix ? .x66 : .none
     let vector = VectorOpcode(
       map: map, opcode: opcode, prefix: prefix, modRM: modRM, isWide: isWide && isLong)
-    guard let found = Self.sseInstruction(vector) ?? Self.mmxInstruction(vector) else { return undefined() }
+    guard let found = Self.sseInstruction(vector) ?? Self.mmxInstruction(vector), has(vector.instructionSet)
+    else { return undefined() }
     decodeRM()
     operation.reg = vectorOffset(regNumber, found.reg)
     if isRegister { operation.rm = vectorOffset(modRM & 7 | (rex & 1) << 3, found.rm) }
@@ -298,6 +314,9 @@ extension Decoder {
     let size = isWide && isLong ? OperandSize.qword : .dword
     if !isLong { rex = 0x40 }
     guard control & 4 == 0, map == 2 || map == 3 else { return undefined() }
+    // BMI1: ANDN, BLSR, BLSMSK, BLSI and BEXTR.
+    let isFirst = map == 2 && prefix == 0 && code != 0xF5
+    guard has(isFirst ? .bmi1 : .bmi2) else { return undefined() }
     fetchModRM(size)
     operation.detail = register * 8
     typealias BMI = BitManipulationHandlers

@@ -35,6 +35,10 @@ enum ControlRegister4 {
   static let supervisorExecutionPrevention: UInt64 = 1 << 20
   static let supervisorAccessPrevention: UInt64 = 1 << 21
   static let implemented: UInt64 = 0x0035_0FFF
+  /// Those that may be set only if CPUID tells of what they switch on.
+  static let announced =
+    userModeInstructionPrevention | fsgsbase | extendedStates | supervisorExecutionPrevention
+    | supervisorAccessPrevention
 }
 
 /// Bits of IA32_EFER (SDM volume 4, table 2-2).

@@ -42,7 +42,8 @@ extension UnsafeMutablePointer<Processor> {
 
   /// MOV to CR4.
   func setCR4(_ value: UInt64) -> Bool {
-    guard value & ~ControlRegister4.implemented == 0 else { return raise(.generalProtection) }
+    let allowed = pointee.owner._withUnsafeGuaranteedRef { $0.cpuid.controlRegister4 }
+    guard value & ~allowed == 0 else { return raise(.generalProtection) }
     if isLongModeActive, value & ControlRegister4.physicalAddressExtension == 0 {
       return raise(.generalProtection)
     }
@@ -64,7 +65,7 @@ extension UnsafeMutablePointer<Processor> {
 
   /// EFER, by WRMSR.
   func setEFER(_ value: UInt64) -> Bool {
-    let writable = ExtendedFeature.systemCall | ExtendedFeature.longModeEnable | ExtendedFeature.noExecute
+    let writable = pointee.owner._withUnsafeGuaranteedRef { $0.cpuid.extendedFeatures }
     guard value & ~(writable | ExtendedFeature.longModeActive) == 0 else { return raise(.generalProtection) }
     let changed = (pointee.efer ^ value) & writable
     if changed & ExtendedFeature.longModeEnable != 0, pointee.cr0 & ControlRegister0.paging != 0 {
