@@ -28,6 +28,7 @@ struct DriveFactory {
       deviceID: configuration.deviceID, nodeName: configuration.nodeName, kind: configuration.media,
       // As QEMU numbers its drives, so that a guest moved from there finds its disks by their serial numbers.
       serial: configuration.serial ?? "QM0000\(index + 1)",
+      firmwareVersion: configuration.firmwareVersion ?? "1.0",
       medium: try configuration.file.map { try image($0, configuration) },
       writeErrorPolicy: configuration.writeErrorPolicy, readErrorPolicy: configuration.readErrorPolicy,
       cache: configuration.image.cache)

@@ -24,6 +24,22 @@ import Testing
     #expect(try build("-qtest-log", "none").testProtocol == nil)
   }
 
+  /// Of QEMU's ide-test and i440fx-test.
+  @Test func drivesAreAsQEMUsTestsAskForThem() throws {
+    let drives = try build(
+      "-drive", "file=/x,if=ide,cache=writeback,format=raw", "-global", "ide-hd.serial=testdisk", "-global",
+      "ide-hd.ver=version"
+    ).drives
+    #expect(drives.map(\.serial) == ["testdisk"])
+    #expect(drives.map(\.firmwareVersion) == ["version"])
+    #expect(try build("-drive", "file=blkdebug::/x,if=ide,format=raw").drives.map(\.file) == ["blkdebug::/x"])
+    #expect(try build("-drive", "if=pflash,format=raw,file=/b").firmware.bios == "/b")
+    #expect(try build("-drive", "if=pflash,format=raw,file=/b").drives.isEmpty)
+    #expect(throws: OptionError.self) { try build("-bios", "/a", "-drive", "if=pflash,file=/b") }
+    #expect(throws: OptionError.self) { try build("-drive", "if=pflash") }
+    #expect(throws: OptionError.self) { try build("-hda", "/x", "-global", "ide-hd.ver=123456789") }
+  }
+
   @Test func enginesAreTriedInOrder() throws {
     #expect(try build("-machine", "pc,accel=qtest").accelerators == [.qtest])
     #expect(try build("-accel", "kvm:soft:qtest").accelerators == [.kvm, .soft, .qtest])

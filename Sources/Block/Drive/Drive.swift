@@ -45,6 +45,8 @@ public final class Drive: BlockRequestOwner {
   public let kind: Kind
   /// The serial number the guest reads; at most 20 characters.
   public let serial: String
+  /// The version of its firmware as the guest reads it; at most 8 characters.
+  public let firmwareVersion: String
   /// The medium; a CD-ROM drive may have none.
   public private(set) var medium: (any BlockDevice)?
   /// For failing writes, flushes and discards.
@@ -75,7 +77,7 @@ public final class Drive: BlockRequestOwner {
   /// A drive.
   public init(
     name: String, deviceID: String? = nil, nodeName: String? = nil, kind: Kind, serial: String,
-    medium: (any BlockDevice)?,
+    firmwareVersion: String = "1.0", medium: (any BlockDevice)?,
     writeErrorPolicy: ErrorPolicy = .enospc,
     readErrorPolicy: ErrorPolicy = .report, cache: CacheMode = .writeback
   ) {
@@ -84,6 +86,7 @@ public final class Drive: BlockRequestOwner {
     self.nodeName = nodeName
     self.kind = kind
     self.serial = serial
+    self.firmwareVersion = firmwareVersion
     self.medium = medium
     self.writeErrorPolicy = writeErrorPolicy
     self.readErrorPolicy = readErrorPolicy

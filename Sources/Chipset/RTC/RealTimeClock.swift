@@ -26,6 +26,8 @@ public final class RealTimeClock: RegisterFile, Device {
   /// The second and the periods that register C has told of.
   private var lastSecond: Int64 = 0
   private var lastPeriod: UInt64 = 0
+  /// The tick from which periods are counted.
+  private var periodOrigin: UInt64 = 0
 
   /// UIP is set this long before an update: t_BUC, eight periods of the 32.768 kHz crystal.
   private static let updateWindow: Int64 = 8 * GuestTime.second / 32768
@@ -133,6 +135,11 @@ public final class RealTimeClock: RegisterFile, Device {
     update()
     let (wasRunning, wasDividing, formatBefore) = (isRunning, isDividing, format)
     if wasRunning { loadTime() }
+    if a & RTCRegisterA.rateMask != memory[RTCRegister.a] & RTCRegisterA.rateMask, let periodic {
+      // A period of the new length follows the last one: what a guest counts that changes the rate at each interrupt is
+      // time, as it is in QEMU.
+      periodOrigin = periodic.tick(of: lastPeriod)
+    }
     memory[RTCRegister.a] = a
     memory[RTCRegister.b] = b
     if isDividing && !wasDividing {
@@ -190,7 +197,8 @@ public final class RealTimeClock: RegisterFile, Device {
   // MARK: Interrupts
 
   private var periodic: PeriodicTicks? {
-    isDividing ? PeriodicTicks(rate: memory[RTCRegister.a] & RTCRegisterA.rateMask) : nil
+    isDividing
+      ? PeriodicTicks(rate: memory[RTCRegister.a] & RTCRegisterA.rateMask, origin: periodOrigin) : nil
   }
 
   private var alarm: RTCAlarm {
@@ -262,12 +270,13 @@ public final class RealTimeClock: RegisterFile, Device {
     var time: GuestTime
     public var lastSecond: Int64
     public var lastPeriod: UInt64
+    public var periodOrigin: UInt64?
   }
 
   public func save() -> State {
     State(
       index: index, extendedIndex: extendedIndex, memory: Array(memory), time: time, lastSecond: lastSecond,
-      lastPeriod: lastPeriod)
+      lastPeriod: lastPeriod, periodOrigin: periodOrigin)
   }
 
   public func restore(_ state: State) throws(RestoreError) {
@@ -281,6 +290,7 @@ public final class RealTimeClock: RegisterFile, Device {
     memory[RTCRegister.d] = RTCRegisterD.validRAMAndTime
     time = state.time.validated
     lastSecond = GuestTime.bounded(state.lastSecond)
+    periodOrigin = PeriodicTicks.bounded(state.periodOrigin ?? 0, at: clock.now)
     lastPeriod = min(state.lastPeriod, periodic?.count(at: clock.now) ?? 0)
     updateInterrupt()
     rearm()

@@ -583,7 +583,7 @@ final class ATADisk: IDEDevice {
     data[3] = geometry.heads
     data[6] = geometry.sectors
     data.setText(drive.serial, words: 10...19)
-    data.setText("1.0", words: 23...26)
+    data.setText(drive.firmwareVersion, words: 23...26)
     data.setText("MARTLET HARDDISK", words: 27...46)
     data[47] = 0x8000 | UInt16(Self.maximumMultiple)
     data[48] = 1

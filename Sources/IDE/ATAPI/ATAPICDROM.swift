@@ -396,7 +396,7 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     // ATAPI, CD-ROM, removable, DRQ within 50 µs, 12-byte packets.
     data[0] = 0x8000 | 0x0500 | 0x0080 | 0x0040
     data.setText(drive.serial, words: 10...19)
-    data.setText("1.0", words: 23...26)
+    data.setText(drive.firmwareVersion, words: 23...26)
     data.setText("MARTLET DVD-ROM", words: 27...46)
     data[49] = 0x0800 | 0x0200 | 0x0100
     data[53] = 7

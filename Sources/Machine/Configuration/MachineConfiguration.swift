@@ -120,6 +120,8 @@ public struct DriveConfiguration: Sendable, Equatable {
   public var readErrorPolicy = ErrorPolicy.report
   /// The serial number the guest sees; nil for one made from the position.
   public var serial: String?
+  /// `ver=`: the version of the drive's firmware; nil for ours.
+  public var firmwareVersion: String?
   /// `bootindex=`: lower numbers boot first; nil leaves it to `-boot`.
   public var bootIndex: Int?
 

@@ -34,6 +34,7 @@ public enum DeviceCatalog {
     Property("drive", "str", "id of a -drive, or node-name of a -blockdev"),
     Property("bus", "str", "ide.0 or ide.1"), Property("unit", "uint32", "0 is the master, 1 the slave"),
     Property("serial", "str", "serial number the guest reads, at most 20 characters"),
+    Property("ver", "str", "version of its firmware, at most 8 characters (1.0)"),
     Property("bootindex", "int32", "lower numbers boot first"),
   ]
 

@@ -72,6 +72,9 @@ extension ConfigurationBuilder {
       throw OptionError("\(list.option): the place bus=ide.\(drive.position?.channel ?? 0) is taken")
     }
     if let serial = list.take("serial") { drive.serial = try checkedSerial(serial, option: list.option) }
+    if let version = list.take("ver") {
+      drive.firmwareVersion = try checkedVersion(version, option: list.option)
+    }
     drive.bootIndex = try list.takeInteger("bootindex", in: 0...65535) ?? drive.bootIndex
     configuration.drives.append(drive)
     configuration.drives.sort { ($0.position?.index ?? 0) < ($1.position?.index ?? 0) }

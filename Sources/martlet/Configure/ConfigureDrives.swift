@@ -6,7 +6,7 @@ import OptionSyntax
 
 extension ConfigurationBuilder {
   private typealias Position = DriveConfiguration.Position
-  private enum Interface: String, CaseIterable { case ide, none }
+  private enum Interface: String, CaseIterable { case ide, none, pflash }
   /// QEMU also understands off and on.
   private enum Discard: String, CaseIterable { case ignore, off, unmap, on }
 
@@ -33,7 +33,11 @@ extension ConfigurationBuilder {
     add("-cdrom", given.cdrom, index: 2, media: .cdrom)
     for text in given.drive {
       let (drive, interface) = try drive(text)
-      if interface == .ide { drives.append(("-drive", drive)) } else { try addBackEnd(drive, id: drive.id) }
+      switch interface {
+      case .ide: drives.append(("-drive", drive))
+      case .none: try addBackEnd(drive, id: drive.id)
+      case .pflash: try addFlash(drive)
+      }
     }
     try configureBlockDevices()
     if given.snapshot {
@@ -42,6 +46,28 @@ extension ConfigurationBuilder {
       }
     }
     configuration.drives = try placed(drives)
+    for index in configuration.drives.indices { try applyGlobals(to: &configuration.drives[index]) }
+  }
+
+  /// Flash holds the firmware instead of `-bios`; nothing is written to it.
+  private mutating func addFlash(_ drive: DriveConfiguration) throws(OptionError) {
+    guard let file = drive.file else { throw OptionError("-drive if=pflash: file= is missing") }
+    guard configuration.firmware.bios == nil, drive.position?.index ?? 0 == 0 else {
+      throw OptionError("-drive if=pflash: there is one image of firmware only; a second is not supported")
+    }
+    configuration.firmware.bios = file
+  }
+
+  /// What `-global` says about drives that no `-device` made.
+  private func applyGlobals(to drive: inout DriveConfiguration) throws(OptionError) {
+    let driver = drive.media == .disk ? "ide-hd" : "ide-cd"
+    var list = globals.properties(of: driver, option: "-global \(driver)")
+    if drive.serial == nil, let serial = list.take("serial") {
+      drive.serial = try checkedSerial(serial, option: list.option)
+    }
+    if let version = list.take("ver") {
+      drive.firmwareVersion = try checkedVersion(version, option: list.option)
+    }
   }
 
   /// Keeps a drive for the device that will name it.
@@ -99,6 +125,14 @@ extension ConfigurationBuilder {
       throw OptionError("-drive: a disk needs file=")
     }
     return (drive, interface)
+  }
+
+  /// A firmware version as ATA has room for it.
+  func checkedVersion(_ version: String, option: String) throws(OptionError) -> String {
+    guard version.utf8.count <= 8, version.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+      throw OptionError("\(option): ver=\(version) must be at most 8 printable characters")
+    }
+    return version
   }
 
   /// A serial number as ATA has room for it.

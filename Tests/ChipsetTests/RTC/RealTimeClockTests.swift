@@ -236,6 +236,25 @@ import Testing
     #expect(!board.interrupts.isRaised(8))
   }
 
+  /// A guest that changes the rate at each interrupt counts the time it meant to.
+  @Test func aPeriodOfTheNewRateFollowsTheLastOne() {
+    put(0x0A, 0x2D)
+    put(0x0B, 0x42)
+    board.clock.advance(by: 125_000_000)
+    #expect(get(0x0C) & 0xC0 == 0xC0)
+    let start = board.clock.now
+    for round in 1...10 {
+      for (rate, interval) in [(15, 500_000_000), (13, 125_000_000)] as [(UInt8, UInt64)] {
+        put(0x0A, 0x20 | rate)
+        board.clock.advance(by: interval - 1)
+        #expect(!board.interrupts.isRaised(8), "round \(round), rate \(rate)")
+        board.clock.advance(by: 1)
+        #expect(get(0x0C) & 0xC0 == 0xC0, "round \(round), rate \(rate)")
+      }
+    }
+    #expect(board.clock.now - start == 6_250_000_000)
+  }
+
   @Test func writingTheSameRateDoesNotStartThePeriodAnew() {
     put(0x0A, 0x2F)
     put(0x0B, 0x42)
