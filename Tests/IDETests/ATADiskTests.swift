@@ -161,6 +161,7 @@ import Testing
     bench.startBusMaster(toMemory: true)
     #expect(bench.busMasterStatus() == 0)
     #expect(!bench.isInterrupting())
+    #expect(bench.alternateStatus() == 0x50)
     // Too long: both.
     bench = try IDEBench()
     bench.setTable([(0x20000, 4096)])
@@ -187,12 +188,22 @@ import Testing
     let bench = try IDEBench()
     bench.board.writeConfiguration(PCIAddress(1, 1), 0x04, 1)
     bench.setTable([(0x20000, 512)])
-    bench.command(0xC8, lba: 0, count: 1)
+    // What is read goes nowhere.
+    bench.command(0xC8, lba: 1, count: 1)
     bench.startBusMaster(toMemory: true)
+    #expect(bench.busMasterStatus() == 5)
+    #expect(bench.memory(0x20000, 512).allSatisfy { $0 == 0 })
+    #expect(bench.status() == 0x50)
+    bench.board.outb(bench.busMaster, 0)
+    bench.board.outb(bench.busMaster + 2, 4)
+    // Nothing is written that nobody sent.
+    bench.command(0xCA, lba: 1, count: 1)
+    bench.startBusMaster(toMemory: false)
+    #expect(bench.busMasterStatus() == 1)
     #expect(!bench.isInterrupting())
   }
 
-  @Test func stoppingTheBusMasterLeavesMemoryAlone() throws {
+  @Test func stoppingTheBusMasterWaitsForTheTransfer() throws {
     let bench = try IDEBench()
     bench.disk.isLate = true
     bench.setTable([(0x20000, 512)])
@@ -200,8 +211,21 @@ import Testing
     bench.startBusMaster(toMemory: true)
     #expect(bench.alternateStatus() & 0x80 != 0)
     bench.board.outb(bench.busMaster, 8)
-    bench.disk.completeWaiting()
-    #expect(bench.memory(0x20000, 512).allSatisfy { $0 == 0 })
+    #expect(bench.memory(0x20000, 512) == Array(bench.disk.bytes[512..<1024]))
+    #expect(bench.busMasterStatus() == 4)
+    #expect(bench.status() == 0x50)
+  }
+
+  /// What cannot come to its end is given up, and touches no memory later.
+  @Test func stoppingTheBusMasterLeavesMemoryAlone() throws {
+    let bench = try IDEBench()
+    bench.disk.isLate = true
+    bench.disk.isStubborn = true
+    bench.setTable([(0x20000, 512)])
+    bench.command(0xC8, lba: 1, count: 1)
+    bench.startBusMaster(toMemory: true)
+    bench.board.outb(bench.busMaster, 8)
+    #expect(bench.busMasterStatus() == 0)
     #expect(!bench.isInterrupting())
   }
 

@@ -134,11 +134,15 @@ final class ATADisk: IDEDevice {
 
   /// The command ended well.
   private func finish() {
+    endCommand()
+    raiseInterrupt()
+  }
+
+  private func endCommand() {
     transfer = Transfer()
     status.remove(.underWay)
     status.remove(.error)
     status.insert(.idle)
-    raiseInterrupt()
   }
 
   private func abort() { fail(ATAError.aborted) }
@@ -330,11 +334,18 @@ final class ATADisk: IDEDevice {
     }
   }
 
-  /// The table was too short: the engine stops without an interrupt and the disk keeps waiting (BMIDE 1.0, section 3.1).
+  /// The table was too short: the engine stops without an interrupt (BMIDE 1.0, section 3.1), and the disk gives the
+  /// command up, as QEMU's does.
   private func tableEnded() {
     channel.busMaster.status &= ~BusMasterStatus.active
-    status.remove(.busy)
-    status.insert(.dataRequest)
+    endCommand()
+  }
+
+  /// The data go nowhere, and the table is not looked at.
+  override func readWithoutBusMaster() -> Bool {
+    guard transfer.kind == .readDMA else { return false }
+    finish()
+    return true
   }
 
   private func dmaFault() {
@@ -450,9 +461,10 @@ final class ATADisk: IDEDevice {
 
   private func startTrim() {
     guard taskFile.features & 1 != 0, drive.medium?.isReadOnly == false else { return abort() }
-    let blocks = taskFile.sectorCount == 0 ? 65536 : Int(taskFile.sectorCount)
-    // IDENTIFY says that lists are no longer than this.
-    guard blocks <= Self.maximumTrimBlocks else { return abort() }
+    // IDENTIFY says that lists are no longer than this: the upper byte has nothing to say, and drivers that write the lower
+    // one only, as QEMU's tests do, are understood.
+    let blocks = Int(taskFile.sectorCount & 0xFF)
+    guard blocks > 0, blocks <= Self.maximumTrimBlocks else { return abort() }
     transfer = Transfer(kind: .trimDMA, remaining: blocks)
     waitForBusMaster()
   }

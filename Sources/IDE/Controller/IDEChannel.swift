@@ -181,19 +181,21 @@ final class IDEChannel: IDEChannelPort {
   func deviceWantsDMA(_ device: IDEDevice) { runDMA() }
 
   private func runDMA() {
-    guard busMaster.isStarted, busMaster.status & BusMasterStatus.active != 0, mayStartDMA(),
-      let device = selected,
+    guard busMaster.isStarted, busMaster.status & BusMasterStatus.active != 0, let device = selected,
       device.wantsDMA
     else { return }
     device.wantsDMA = false
-    device.startDMA()
+    if mayStartDMA() {
+      device.startDMA()
+    } else {
+      device.wantsDMA = !device.readWithoutBusMaster()
+    }
   }
 
-  /// Stopping the engine in the middle of a transfer gives it up.
   private func stopDMA() {
-    busMaster.status &= ~BusMasterStatus.active
     devices[0]?.busMasterStopped()
     devices[1]?.busMasterStopped()
+    busMaster.status &= ~BusMasterStatus.active
   }
 
   // MARK: Life

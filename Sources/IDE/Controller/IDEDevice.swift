@@ -254,13 +254,20 @@ class IDEDevice {
     request = BlockRequest(owner: relay, segmentCapacity: Self.segmentCapacity)
   }
 
-  /// The bus master was stopped in the middle of a transfer: the device keeps waiting, until it is reset.
+  /// The bus master is stopped in the middle of a transfer, which is let come to its end first: half a transfer would
+  /// reach the medium otherwise. If policy holds it, it is given up, and the device keeps waiting until it is reset.
   func busMasterStopped() {
+    guard isTransferringByDMA else { return }
+    drive.medium?.drain()
     guard isTransferringByDMA else { return }
     abandonRequest()
     status.remove(.busy)
     status.insert(.dataRequest)
   }
+
+  /// The device wants the bus master, which may not use the bus: a read may end all the same.
+  /// - Returns: whether it did.
+  func readWithoutBusMaster() -> Bool { false }
 
   /// Whether the request under way moves data by the bus master.
   var isTransferringByDMA: Bool { false }
