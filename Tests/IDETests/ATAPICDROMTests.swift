@@ -35,6 +35,9 @@ import Testing
   @Test func tellsOfItsDiscOnce() throws {
     let bench = try IDEBench()
     _ = bench.packet([0x00])
+    #expect(bench.status(1) & 1 == 0)
+    bench.drives[1][0]?.change(medium: bench.disc)
+    _ = bench.packet([0x00])
     #expect(bench.status(1) & 1 != 0)
     #expect(sense(bench) == [6, 0x28, 0])
     _ = bench.packet([0x00])

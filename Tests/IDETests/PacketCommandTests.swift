@@ -127,6 +127,9 @@ import Testing
 
   @Test func attentionComesBeforeAllButThreeCommands() throws {
     let bench = try IDEBench()
+    // None tells of the power-on.
+    #expect(bench.packet([0x25]).count == 8)
+    bench.drives[1][0]?.change(medium: bench.disc)
     #expect(bench.packet([0x12, 0, 0, 0, 36]).count == 36)
     #expect(bench.packet([0x46, 0, 0, 0, 0, 0, 0, 0, 8]).count == 8)
     #expect(bench.packet([0x4A, 1, 0, 0, 0x10, 0, 0, 0, 8]).count == 8)
@@ -171,7 +174,7 @@ import Testing
     #expect(bench.drives[1][0]?.isLocked == true)
     bench.ide.reset()
     #expect(bench.drives[1][0]?.isLocked == false)
-    #expect(sense(bench) == [6, 0x28, 0])
+    #expect(sense(bench) == [0, 0, 0])
   }
 
   @Test func ataCommandsOfAPacketDevice() throws {

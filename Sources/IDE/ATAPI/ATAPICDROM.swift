@@ -35,9 +35,9 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
   static let sectorByteCount = 2048
   private(set) var transfer = Transfer()
   private(set) var packet = [UInt8](repeating: 0, count: 12)
-  var sense = SenseCode.powerOn
+  var sense = SenseCode.none
   /// A unit attention that commands report before they do anything.
-  private var attention: SenseCode? = .powerOn
+  private var attention: SenseCode?
   /// What GET EVENT STATUS NOTIFICATION tells next of the medium: 0 nothing, 1 eject wanted, 2 new medium, 3 removed.
   var mediaEvent: UInt8 = 0
   private var transferMode: UInt8 = 0x42
@@ -50,10 +50,10 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     forgetMedium()
   }
 
-  /// After power-on the disc is a new one.
+  /// After power-on, of which no unit attention tells, as in QEMU: the first command may be a read.
   private func forgetMedium() {
-    sense = .powerOn
-    attention = drive.medium == nil ? .powerOn : .mediumChanged
+    sense = .none
+    attention = nil
     mediaEvent = 0
   }
 

@@ -37,5 +37,4 @@ struct SenseCode: Codable, Equatable, Sendable {
   static let invalidField = SenseCode(key: 5, code: 0x24)
   static let removalPrevented = SenseCode(key: 5, code: 0x53, qualifier: 2)
   static let mediumChanged = SenseCode(key: 6, code: 0x28)
-  static let powerOn = SenseCode(key: 6, code: 0x29)
 }
