@@ -33,8 +33,24 @@ def build(directory, programs):
 
 
 def run(program, environment):
-    """The tests of a program, as a list of (name, result, remark)."""
-    command = [program, "--tap", "-k"]
+    """All tests of a program, as a list of (name, result, remark). One that fails ends the program: those behind it are
+    then run one by one."""
+    results = run_once(program, environment)
+    if not any(kind == "failed" for _, kind, _ in results):
+        return results
+    results = [result for result in results if result[1] != "failed"]
+    known = {name for name, _, _ in results}
+    listed = subprocess.run(
+        [program, "-l"], env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL).stdout
+    for name in (line for line in listed.splitlines() if line.startswith("/")):
+        if name not in known:
+            results += [(name, kind, remark) for _, kind, remark in run_once(program, environment, "-p", name)]
+    return results
+
+
+def run_once(program, environment, *arguments):
+    command = [program, "--tap", "-k", *arguments]
     # Each has a directory of its own, so that what a failed one leaves behind is gone.
     with tempfile.TemporaryDirectory(prefix="qtest-") as directory:
         environment = dict(environment, TMPDIR=directory)
