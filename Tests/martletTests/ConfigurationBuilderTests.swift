@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import Block
-import CharacterDevice
 import CPU
+import CharacterDevice
 import Machine
 import OptionSyntax
 import Testing
