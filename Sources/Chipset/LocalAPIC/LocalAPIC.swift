@@ -251,7 +251,6 @@ public final class LocalAPIC: LocalInterruptController {
     case Register.commandHigh: self[Register.commandHigh] = value & 0xFF00_0000
     case Register.timer:
       let old = self[Register.timer]
-      forgetElapsedDeadline()
       self[Register.timer] = softwareMask(value & 0x7_00FF)
       if ((old >> 17 & 3) == 2) != (timerMode == 2) {
         deadline = 0

@@ -434,6 +434,9 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
   /// Runs `body` with the machine's lock; a change of the memory map on the way takes effect at once.
   @inline(__always)
   private func withDevices<Result>(_ body: () -> Result) -> Result {
+    // Devices compute with a rounding mode of their own, and their flags are nothing to the guest.
+    cpu.deactivateSIMD()
+    defer { cpu.activateSIMD() }
     bus.lock.lock()
     tellClock()
     machine.isInDeviceAccess = true
