@@ -75,7 +75,7 @@ extension FirmwareConfigurationDevice {
     let isOffered: UInt16 = board.isBootMenuOffered ? 1 : 0
     set(.bootMenu, littleEndian: isOffered)
     try addNumber("etc/show-boot-menu", isOffered)
-    if let wait = board.isBootMenuOffered ? board.bootMenuWait : 0 {
+    if let wait = board.bootMenuWait ?? (board.isBootMenuOffered ? nil : 0) {
       try addNumber("etc/boot-menu-wait", UInt16(clamping: wait))
     }
     try addNumber("etc/boot-fail-wait", board.bootRetryWait.map { Int32(clamping: $0) } ?? -1)
