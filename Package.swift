@@ -121,6 +121,14 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "CNativeExecutor", path: "Tests/CNativeExecutor", cSettings: [.unsafeFlags(["-O2"])]),
+    .target(
+      name: "GuestSupport",
+      dependencies: ["KVM", "SoftCPU", "Chipset", "CPU", "Bus", "GuestMemory", "EventLoop"],
+      path: "Tests/GuestSupport", swiftSettings: strict),
+    .testTarget(
+      name: "EngineTests",
+      dependencies: ["GuestSupport", "CPU", "Bus", "GuestMemory", "EventLoop", "KVM", "SoftCPU"],
+      swiftSettings: strict),
     // Optimised in debug builds too: it makes and compares millions of instructions.
     .target(
       name: "InstructionTorture", dependencies: ["CNativeExecutor", "TestSupport"],
@@ -137,7 +145,7 @@ let package = Package(
     tests(of: "Bus"),
     tests(of: "PCI"),
     tests(of: "CPU"),
-    tests(of: "KVM", uses: ["CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop"]),
+    tests(of: "KVM", uses: ["GuestSupport", "CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop"]),
     tests(
       of: "SoftCPU",
       uses: ["InstructionTorture", "CNativeExecutor", "CPU", "Bus", "GuestMemory", "EventLoop", "Chipset"]),

@@ -6,10 +6,11 @@ import Glibc
 import TestSupport
 import Testing
 
+@testable import GuestSupport
 @testable import KVM
 
 /// The way from an exit to a device and back: no heap allocation.
-@Suite(.serialized, .enabled(if: KVMAvailability.isThere, KVMAvailability.comment))
+@Suite(.serialized, .enabled(if: KVMAvailability.isThere, Comment(rawValue: KVMAvailability.need)))
 struct AllocationTests {
   @Test(arguments: ["port-exits", "mmio-exits"]) func accessesAllocateNothing(guest: String) throws {
     let board = try GuestBoard(guest)

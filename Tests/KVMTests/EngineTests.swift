@@ -6,6 +6,7 @@ import EventLoop
 import Glibc
 import Testing
 
+@testable import GuestSupport
 @testable import KVM
 
 /// What a person reads when KVM cannot be used.
@@ -29,7 +30,7 @@ import Testing
   }
 }
 
-@Suite(.serialized, .enabled(if: KVMAvailability.isThere, KVMAvailability.comment))
+@Suite(.serialized, .enabled(if: KVMAvailability.isThere, Comment(rawValue: KVMAvailability.need)))
 struct EngineTests {
   private func makeEngine(
     _ cpu: CPUModelRequest = CPUModelRequest(), topology: CPUTopology = CPUTopology(),

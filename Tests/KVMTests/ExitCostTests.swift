@@ -5,6 +5,7 @@ import CPU
 import Foundation
 import Testing
 
+@testable import GuestSupport
 @testable import KVM
 
 /// Prints what an exit costs through the real dispatch path, to compare with `Fixtures/bench/exit-loop.c`: a

@@ -4,10 +4,11 @@ import Bus
 import CPU
 import Testing
 
+@testable import GuestSupport
 @testable import KVM
 
 /// Every reason for which a vCPU leaves the guest.
-@Suite(.serialized, .enabled(if: KVMAvailability.isThere, KVMAvailability.comment))
+@Suite(.serialized, .enabled(if: KVMAvailability.isThere, Comment(rawValue: KVMAvailability.need)))
 struct ExitTests {
   @Test func portsOfEveryWidthAndStrings() throws {
     let board = try GuestBoard("ports")
@@ -86,7 +87,7 @@ struct ExitTests {
     let board = try GuestBoard("coalesced")
     let ports = NoteWindow(name: "queued ports", count: 1, mayCoalesceWrites: true)
     board.bus.ports.map(ports, at: 0x540)
-    board.engine.coalescePortWrites()
+    board.kvm?.coalescePortWrites()
     // When the guest's unqueued note comes, all it queued before is there.
     var seen: (memory: Int, ports: Int)?
     board.notes.onWrite = { seen = (board.queued.written.count, ports.written.count) }

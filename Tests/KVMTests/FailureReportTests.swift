@@ -5,10 +5,11 @@ import CKVM
 import CPU
 import Testing
 
+@testable import GuestSupport
 @testable import KVM
 
 /// Exits that no guest of ours can provoke on every host, as KVM would leave them in the run area.
-@Suite(.serialized, .enabled(if: KVMAvailability.isThere, KVMAvailability.comment))
+@Suite(.serialized, .enabled(if: KVMAvailability.isThere, Comment(rawValue: KVMAvailability.need)))
 struct FailureReportTests {
   private func cpu() throws -> (GuestBoard, KVMVirtualCPU) {
     let board = try GuestBoard("count")

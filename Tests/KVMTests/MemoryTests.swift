@@ -6,10 +6,11 @@ import Glibc
 import GuestMemory
 import Testing
 
+@testable import GuestSupport
 @testable import KVM
 
 /// KVM's memory slots behind the memory map.
-@Suite(.serialized, .enabled(if: KVMAvailability.isThere, KVMAvailability.comment))
+@Suite(.serialized, .enabled(if: KVMAvailability.isThere, Comment(rawValue: KVMAvailability.need)))
 struct MemoryTests {
   @Test func theGuestsWritesAreFoundByPage() throws {
     let board = try GuestBoard("write-pages")

@@ -7,10 +7,11 @@ import GuestMemory
 import TestSupport
 import Testing
 
+@testable import GuestSupport
 @testable import KVM
 
 /// Stopping, looking at and changing a guest that runs.
-@Suite(.serialized, .enabled(if: KVMAvailability.isThere, KVMAvailability.comment))
+@Suite(.serialized, .enabled(if: KVMAvailability.isThere, Comment(rawValue: KVMAvailability.need)))
 struct RunControlTests {
   @Test func aKickBeforeRunIsNotLost() throws {
     let board = try GuestBoard("count")

@@ -2,17 +2,34 @@
 
 import Bus
 import CPU
+import Chipset
 import EventLoop
 import Foundation
 import GuestMemory
-import Testing
+import KVM
+import SoftCPU
 
-@testable import KVM
+/// What executes a guest in a test.
+enum GuestEngine: String, CaseIterable, CustomStringConvertible, Sendable {
+  case kvm
+  case soft
 
-/// Whether tests can run guests here.
+  var description: String { rawValue }
+
+  /// The engines that can be used here.
+  static let there: [GuestEngine] =
+    GuestImage.assembler == nil ? [] : KVMAvailability.isThere ? [.kvm, .soft] : [.soft]
+}
+
+/// Whether tests can run guests on KVM here.
 enum KVMAvailability {
   static let isThere = access("/dev/kvm", R_OK | W_OK) == 0 && GuestImage.assembler != nil
-  static let comment: Comment = "needs read and write access to /dev/kvm, and nasm"
+  static let need = "needs read and write access to /dev/kvm, and nasm"
+}
+
+/// A guest that did not get where it should: its registers.
+struct GuestStandsStill: Error, CustomStringConvertible {
+  let description: String
 }
 
 /// A board for bare-metal guests: RAM, the guest's ROM, ports and registers that note what is done to them,
@@ -27,14 +44,19 @@ final class GuestBoard: @unchecked Sendable {
   let notes = NoteWindow(name: "notes", count: 8)
   let registers = NoteWindow(name: "registers", count: 0x4000)
   let queued = NoteWindow(name: "queued", count: 0x4000, mayCoalesceWrites: true)
-  let engine: KVMEngine
+  let engine: any Engine
+  /// The engine, if it is KVM.
+  let kvm: KVMEngine?
+  /// What an engine without timers of its own needs.
+  private var clock: HostClock?
+  private var loop: EventLoop?
   private(set) var cpus: [any VirtualCPU] = []
   private var threads: [CPUThread] = []
   private let verdictWindow: VerdictWindow
 
   /// A board with the guest `name` in its ROM.
   init(
-    _ name: String, ramByteCount: Int = 1 << 20, topology: CPUTopology = CPUTopology(),
+    _ name: String, on kind: GuestEngine = .kvm, ramByteCount: Int = 1 << 20, topology: CPUTopology = CPUTopology(),
     cpu: CPUModelRequest = CPUModelRequest(), options: KVMEngine.Options = .init()
   ) throws {
     bus = SystemBus(lock: lock)
@@ -62,12 +84,28 @@ final class GuestBoard: @unchecked Sendable {
     // Where the guests that measure exits read.
     bus.ports.map(notes, at: 0x92)
     bus.ports.map(verdictWindow, at: 0x510)
-    engine = try KVMEngine(bus: bus, topology: topology, cpu: cpu, options: options)
+    switch kind {
+    case .kvm:
+      let kvm = try KVMEngine(bus: bus, topology: topology, cpu: cpu, options: options)
+      (engine, self.kvm) = (kvm, kvm)
+    case .soft:
+      let loop = try EventLoop(lock: lock)
+      let clock = HostClock(loop: loop)
+      let platform = PCInterruptPlatform(
+        clock: clock, apicIDs: (0..<topology.count).map { topology.apicID(of: $0) })
+      engine = try SoftEngine(bus: bus, topology: topology, cpu: cpu, platform: platform, clock: clock)
+      kvm = nil
+      (self.clock, self.loop) = (clock, loop)
+      platform.map(ports: bus.ports, memory: bus.memory)
+      Thread.detachNewThread { loop.run() }
+    }
     for index in 0..<topology.count { cpus.append(try engine.makeVirtualCPU(index: index)) }
     verdictWindow.onVerdict = { [unowned self] in
       for thread in threads { thread.requestStop() }
     }
   }
+
+  deinit { loop?.stop() }
 
   /// What the guest ended with.
   var verdict: UInt8? { verdictWindow.verdict }
@@ -77,7 +115,10 @@ final class GuestBoard: @unchecked Sendable {
 
   /// Lets all CPUs run.
   func resume() {
-    lock.withLock { engine.clockStateChanged(isRunning: true) }
+    lock.withLock {
+      clock?.start()
+      engine.clockStateChanged(isRunning: true)
+    }
     threads = cpus.map(CPUThread.init)
     for thread in threads { thread.start() }
   }
@@ -86,7 +127,10 @@ final class GuestBoard: @unchecked Sendable {
   func pause() {
     for thread in threads { thread.requestStop() }
     for thread in threads { thread.join() }
-    lock.withLock { engine.clockStateChanged(isRunning: false) }
+    lock.withLock {
+      clock?.stop()
+      engine.clockStateChanged(isRunning: false)
+    }
   }
 
   /// Runs until the guest ends or a CPU comes back with more than `.interrupted`.
@@ -103,14 +147,13 @@ final class GuestBoard: @unchecked Sendable {
   var exits: [VirtualCPUExit] { threads.compactMap(\.exit) }
 
   /// Waits, with nothing held, until `condition`, asked with the lock held, is met.
-  func wait(until condition: @escaping () -> Bool, sourceLocation: SourceLocation = #_sourceLocation) throws {
+  func wait(until condition: @escaping () -> Bool) throws {
     let deadline = Date().addingTimeInterval(20)
     while !lock.withLock(condition) {
       guard Date() < deadline else {
         pause()
         let registers = cpus.map { (try? $0.registers().registerText) ?? "" }.joined(separator: "\n")
-        Issue.record("the guest did not get there in 20 s:\n\(registers)", sourceLocation: sourceLocation)
-        throw CancellationError()
+        throw GuestStandsStill(description: "the guest did not get there in 20 s:\n\(registers)")
       }
       usleep(500)
     }

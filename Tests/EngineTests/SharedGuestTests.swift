@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Bus
+import CPU
+import Testing
+
+@testable import GuestSupport
+
+/// The same bare-metal guests on every engine, with the same result.
+@Suite(.serialized)
+struct SharedGuestTests {
+  @Test(arguments: GuestEngine.there)
+  func portsOfEveryWidthAndStrings(_ engine: GuestEngine) throws {
+    let board = try GuestBoard("ports", on: engine)
+    try board.run()
+    #expect(board.verdict == 0)
+    #expect(board.notes.values.prefix(3) == [0x11, 0x2222, 0x4444_4444])
+    #expect(board.notes.written.prefix(3).map(\.width) == [1, 2, 4])
+    #expect(board.byte(0x1000) == 1)
+    #expect(board.word(0x1002) == 0x0202)
+    #expect(board.dword(0x1004) == 0x0303_0303)
+    #expect((0..<5).map { board.word(0x1100 + $0 * 2) } == [0x0404, 0x0505, 0x0606, 0x0707, 0x0808])
+    #expect((0..<5).map { board.byte(0x1204 - $0) } == [9, 10, 11, 12, 13])
+    #expect(board.notes.values.dropFirst(3) == [0x61, 0x62, 0x63, 0x64, 0x6867, 0x6665])
+  }
+
+  @Test(arguments: GuestEngine.there)
+  func registersInMemoryOfEveryWidth(_ engine: GuestEngine) throws {
+    let board = try GuestBoard("mmio", on: engine)
+    try board.run()
+    #expect(board.verdict == 0)
+    #expect(board.byte(0x1000) == 1)
+    #expect(board.word(0x1002) == 0x0202)
+    #expect(board.dword(0x1004) == 0x0303_0303)
+    #expect(board.byte(0xCFFFF) == 0xDD)
+    #expect(board.byte(0x100C) == 0)
+    #expect(board.registers.written.last == .init(0x50, 0x1122_3344_5566_7788, 8))
+  }
+
+  @Test(arguments: GuestEngine.there)
+  func haltIsWokenByTheTimer(_ engine: GuestEngine) throws {
+    let board = try GuestBoard("timer", on: engine)
+    try board.run()
+    #expect(board.verdict == 0)
+    #expect(board.word(0x1000) == 10)
+  }
+
+  @Test(arguments: GuestEngine.there)
+  func aTripleFaultShutsDown(_ engine: GuestEngine) throws {
+    let board = try GuestBoard("triple-fault", on: engine)
+    guard case .shutdown = try board.run() else {
+      Issue.record("the guest did not shut down")
+      return
+    }
+    #expect(board.verdict == nil)
+  }
+}
