@@ -54,4 +54,15 @@ struct SharedGuestTests {
     }
     #expect(board.verdict == nil)
   }
+
+  @Test(arguments: GuestEngine.there)
+  func codeThatChangesItself(_ engine: GuestEngine) throws {
+    let board = try GuestBoard("self-modifying", on: engine)
+    try board.run()
+    #expect(board.verdict == 0)
+    #expect(board.byte(0x1000) == 0x42)
+    #expect(board.word(0x1002) == 1 + 2 + 3 + 4 + 5)
+    #expect(board.word(0x1004) == 1 && board.word(0x1006) == 2)
+    #expect(board.dword(0x1008) == 0x0706_0504 && board.dword(0x100C) == 0x0716_0504)
+  }
 }

@@ -56,7 +56,8 @@ final class GuestBoard: @unchecked Sendable {
 
   /// A board with the guest `name` in its ROM.
   init(
-    _ name: String, on kind: GuestEngine = .kvm, ramByteCount: Int = 1 << 20, topology: CPUTopology = CPUTopology(),
+    _ name: String, on kind: GuestEngine = .kvm, ramByteCount: Int = 1 << 20,
+    topology: CPUTopology = CPUTopology(),
     cpu: CPUModelRequest = CPUModelRequest(), options: KVMEngine.Options = .init()
   ) throws {
     bus = SystemBus(lock: lock)

@@ -177,16 +177,15 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
 
   /// Executes blocks until something wants the run loop.
   private func execute() {
-    let isStepping = cpu.pointee.systemFlags & Flag.trap != 0
-    if cpu.pointee.interruptShadow || isStepping || hasInstructionBreakpoints {
-      return executeOne(isStepping: isStepping)
+    let watched = cpu.pointee.systemFlags & (Flag.trap | Flag.resume)
+    if cpu.pointee.interruptShadow || watched != 0 || hasInstructionBreakpoints || hasDataBreakpoints {
+      return executeOne(isStepping: watched & Flag.trap != 0)
     }
     var next = cpu.lookUp()
     while let operation = next { next = operation.operation.pointee.handler(cpu, operation) }
-    if hitDataBreakpoint, cpu.pointee.exceptionVector == 0xFF { trapToDebugger() }
   }
 
-  /// Executes one instruction: in an interrupt shadow, in single step, with instruction breakpoints.
+  /// Executes one instruction: in an interrupt shadow, in single step, with breakpoints.
   private func executeOne(isStepping: Bool) {
     cpu.pointee.interruptShadow = false
     if hasInstructionBreakpoints, cpu.hitsInstructionBreakpoint() {
@@ -211,7 +210,11 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
       }
     }
     cpu.pointee.mode.bits &= ~ExecutionMode.single
-    guard cpu.pointee.exceptionVector == 0xFF else { return }
+    guard cpu.pointee.exceptionVector == 0xFF else {
+      // What faulted did not access anything.
+      hitDataBreakpoint = false
+      return
+    }
     if isStepping, cpu.pointee.request != .again {
       cpu.pointee.debug[4] |= 1 << 14
       trapToDebugger()
@@ -225,7 +228,8 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
     hitDataBreakpoint = false
     cpu.raise(.debug)
     cpu.pointee.exceptionIsTrap = true
-    if cpu.pointee.request == .halt { activity = .halted }
+    // The trap behind HLT ends the halt before it has begun.
+    if cpu.pointee.request == .halt { cpu.pointee.request = .none }
   }
 
   /// Sees to what others asked for.

@@ -222,10 +222,11 @@ extension UnsafeMutablePointer<Processor> {
   }
 
   /// IRET (SDM volume 2, IRET).
-  func returnFromInterrupt<T: Width>(_: T.Type) -> Bool {
+  /// - Parameter next: where a task that is left goes on when it is called again.
+  func returnFromInterrupt<T: Width>(next: UInt64, _: T.Type) -> Bool {
     let size = UInt64(T.byteCount)
     if isProtected, !isVirtual8086, pointee.systemFlags & Flag.nestedTask != 0 {
-      return isLongModeActive ? raise(.generalProtection) : returnFromTask()
+      return isLongModeActive ? raise(.generalProtection) : returnFromTask(next: next)
     }
     guard let offset = peek(as: T.self), let slot = peek(at: size, as: T.self),
       let image = peek(at: 2 * size, as: T.self)

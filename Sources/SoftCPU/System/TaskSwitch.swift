@@ -41,7 +41,7 @@ extension UnsafeMutablePointer<Processor> {
   }
 
   /// IRET with RFLAGS.NT: back to the task that called.
-  func returnFromTask() -> Bool {
+  func returnFromTask(next: UInt64) -> Bool {
     guard let selector = loadSystem(pointee.tr.base, as: UInt16.self) else { return false }
     let code = UInt32(selector & ~3)
     guard selector & 4 == 0, selector & ~3 != 0 else { return raise(.invalidTSS, code) }
@@ -50,7 +50,7 @@ extension UnsafeMutablePointer<Processor> {
       descriptor.type == SystemDescriptorType.busyTSS || descriptor.type == SystemDescriptorType.busyTSS16
     else { return raise(.invalidTSS, code) }
     guard descriptor.isPresent else { return raise(.segmentNotPresent, code) }
-    return switchTask(to: descriptor, selector, .returnFromTask, next: pointee.rip)
+    return switchTask(to: descriptor, selector, .returnFromTask, next: next)
   }
 
   /// An available task state segment in the GDT.

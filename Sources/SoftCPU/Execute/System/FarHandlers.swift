@@ -66,7 +66,7 @@ private func returnFromInterrupt<T: Width>(
   _: T.Type, _ state: UnsafeMutableRawPointer, _ raw: UnsafeRawPointer
 ) -> UnsafeRawPointer? {
   let (cpu, op) = (state.processor, raw.operation)
-  guard cpu.returnFromInterrupt(T.self) else { return cpu.faulted(op) }
+  guard cpu.returnFromInterrupt(next: cpu.nextInstruction(op), T.self) else { return cpu.faulted(op) }
   cpu.pointee.nmiMasked = false
   return cpu.transferred(op, true)
 }
