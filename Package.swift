@@ -127,7 +127,7 @@ let package = Package(
       path: "Tests/GuestSupport", swiftSettings: strict),
     .testTarget(
       name: "EngineTests",
-      dependencies: ["GuestSupport", "CPU", "Bus", "GuestMemory", "EventLoop", "KVM", "SoftCPU"],
+      dependencies: ["GuestSupport", "TestSupport", "CPU", "Bus"],
       swiftSettings: strict),
     // Optimised in debug builds too: it makes and compares millions of instructions.
     .target(

@@ -165,6 +165,10 @@ public final class KVMEngine: Engine {
   }
 
   public func restorePlatform(_ state: PlatformState) throws(EngineError) {
+    var state = state
+    // KVM's timer pulses its line, and gives no further tick before the last one is acknowledged: a line left high by an
+    // engine that shows OUT0 as it is would swallow the first edge, and with it all that follow.
+    if !state.pics.isEmpty { state.pics[0].lastIRR &= ~1 }
     try machine.setPlatformState(state)
     speaker.refresh()
     if heldTimer != nil { heldTimer = state.pit }

@@ -34,6 +34,8 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
   private let isInterruptRequested = Atomic<Bool>(false)
   var hasInterruptRequest: Bool { isInterruptRequested.load(ordering: .relaxed) }
   private let startupVector = Atomic<UInt8>(0)
+  /// An interrupt that was acknowledged but not delivered when the state was saved.
+  private var acknowledged: UInt8?
   /// The page of the local APIC's registers; all ones if it is not in memory.
   private var localAPICPage: UInt64 = ~0
   var hasDataBreakpoints = false
@@ -127,6 +129,7 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
       executedBefore = nil
     }
     executedBefore = instructionClock?.executed
+    if activity == .running || activity == .halted, !deliverWhatWasUnderWay() { return shutDown() }
     repeat {
       if attention.pointee.load(ordering: .relaxed) != 0 {
         if isKicked { return nil }
@@ -292,11 +295,24 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
     cpu.pointee.interruptShadow = pending.interruptShadow != 0
     cpu.pointee.nmiMasked = pending.nmiMasked
     isNMIHeld = pending.nmiPending || pending.nmiInjected
+    // One that was under way is taken again, masked or not.
+    if pending.nmiInjected { cpu.pointee.nmiMasked = false }
     cpu.pointee.exceptionVector = pending.exception ?? 0xFF
     cpu.pointee.exceptionErrorCode = pending.exceptionErrorCode ?? 0
+    acknowledged = pending.interruptIsSoft ? nil : pending.interrupt
+    startupVector.store(pending.startupVector, ordering: .relaxed)
     cpu.pointee.request = .none
     noteLocalAPIC()
     raise(Attention.memory)
+  }
+
+  /// Delivers what another engine had begun to deliver when its state was saved, before anything else is executed.
+  private func deliverWhatWasUnderWay() -> Bool {
+    if cpu.pointee.exceptionVector != 0xFF, !cpu.deliverException() { return false }
+    guard let vector = acknowledged else { return true }
+    acknowledged = nil
+    activity = .running
+    return cpu.deliverInterrupt(vector, source: .external)
   }
 
   /// Sends an exception or interrupt that is about to be delivered, with the registers.
