@@ -66,4 +66,44 @@ struct ProtectedModeTests {
     #expect(board.dword(0x1200) == 0 && board.dword(0x1204) == 0xF)
     #expect(board.dword(0x1208) == 0 && board.dword(0x120C) == 6)
   }
+
+  @Test func ringsAndGates() throws {
+    let board = try run("rings")
+    #expect(board.word(0x1000) == 0x1B)
+    // The call gate's parameters, in their order, and the outer stack pointer behind them.
+    #expect(board.dword(0x1004) == 0x2222 && board.dword(0x1008) == 0x1111)
+    #expect(board.dword(0x100C) == 0x6000 - 8 && board.word(0x1010) == 8)
+    #expect(board.dword(0x1014) == 0x6000 && board.word(0x1018) == 0x1B)
+    // The interrupt: ring 0's stack from the TSS holds five dwords.
+    #expect(board.word(0x101C) == 8 && board.dword(0x1020) == 0x6000 && board.dword(0x1024) == 0x1B)
+    #expect(board.dword(0x1028) == 0x6800 - 20 && board.dword(0x102C) == 0x6000)
+    // SYSENTER and SYSEXIT.
+    #expect(board.word(0x1030) == 8 && board.word(0x1034) == 0x10 && board.dword(0x1038) == 0x6400)
+    #expect(board.word(0x1040) == 0x1B && board.word(0x1044) == 0x23)
+    // INT 0x21 names the gate, MOV DS the selector, the others nothing.
+    #expect(board.dword(0x1048) == 6)
+    #expect((0..<6).map { board.dword(0x1200 + $0 * 4) } == [0x21 * 8 + 2, 0, 0, 0x10, 0, 0])
+  }
+
+  @Test func physicalAddressExtension() throws {
+    let board = try run("paging-pae")
+    #expect(board.dword(0x1000) == 0xABCD && board.dword(0x1004) == 0xE3)
+    // Fetches are refused with bits 0 and 4, what has no pointer with none, a reserved bit with bits 0 and 3.
+    #expect(board.dword(0x1008) == 4)
+    #expect((0..<4).map { board.dword(0x1200 + $0 * 8) } == [0x11, 0x11, 0, 9])
+    #expect((0..<4).map { board.dword(0x1204 + $0 * 8) } == [0x3000, 0x204000, 0x4000_0000, 0x5000])
+  }
+
+  @Test func fastSystemCalls() throws {
+    let board = try run("syscall")
+    #expect(board.word(0x1100) == 0x2B && board.word(0x1104) == 0x23)
+    // RCX is where it went on, R11 the flags, DF masked inside and back outside.
+    #expect(board.qword(0x1108) >> 16 == 0xF && board.qword(0x1110) & 0x400 == 0x400)
+    #expect(board.word(0x1120) == 8 && board.word(0x1124) == 0x10)
+    #expect(board.qword(0x1128) & 0x400 == 0)
+    #expect(board.qword(0x1130) & 0x400 == 0)
+    #expect(board.dword(0x1138) == 0x66)
+    // The interrupt stack: five quadwords, the fourth is ring 3's stack pointer.
+    #expect(board.qword(0x1140) == 0x5800 - 40 && board.qword(0x1148) == 0x6000)
+  }
 }

@@ -65,4 +65,31 @@ struct SharedGuestTests {
     #expect(board.word(0x1004) == 1 && board.word(0x1006) == 2)
     #expect(board.dword(0x1008) == 0x0706_0504 && board.dword(0x100C) == 0x0716_0504)
   }
+
+  @Test(arguments: GuestEngine.there, [2, 4])
+  func theOthersAreStartedByTheFirst(_ engine: GuestEngine, count: Int) throws {
+    let board = try GuestBoard("smp", on: engine, topology: CPUTopology(cores: count))
+    board.ram.allBytes[0x500] = UInt8(count)
+    for index in 1..<count { #expect(try board.cpus[index].registers().activity == .waitingForInit) }
+    try board.run()
+    #expect(board.verdict == 0)
+    #expect(board.byte(0x1000) == count)
+    #expect(Set(board.notes.values) == Set((1..<UInt64(count))))
+    #expect(board.byte(0x1100) == 0)
+  }
+
+  @Test(arguments: GuestEngine.there)
+  func anNMIReachesTheGuest(_ engine: GuestEngine) throws {
+    let board = try GuestBoard("count", on: engine)
+    board.resume()
+    try board.wait { board.dword(0x1000) > 0 }
+    for expected in 1...3 {
+      board.pause()
+      try board.cpus[0].injectNMI()
+      board.resume()
+      try board.wait { board.word(0xF00) == expected }
+    }
+    board.pause()
+    #expect(board.exits.isEmpty)
+  }
 }

@@ -30,6 +30,8 @@ enum PageEntry {
   /// Physical addresses have 40 bits, as CPUID says.
   static let addressBits = 40
   static let addressMask: UInt64 = ((1 << 40) - 1) & ~0xFFF
+  /// Bits that are for software in 4-level paging.
+  static let ignored: UInt64 = 0x7FF << 52
   /// Address bits that must be 0.
   static let beyondAddress: UInt64 = 0x000F_FFFF_FFFF_F000 & ~addressMask
 }
@@ -116,6 +118,8 @@ private struct PageWalk {
       guard entry & PageEntry.present != 0 else { return false }
       var reserved = PageEntry.beyondAddress
       if !allowsNoExecute { reserved |= PageEntry.noExecute }
+      // What 4-level paging ignores is reserved without it (SDM volume 3, tables 4-9 to 4-11).
+      if levels == 3 { reserved |= PageEntry.ignored }
       let isPointer = levels == 3 && level == 3
       if isPointer { reserved |= 0x1E6 | PageEntry.noExecute }
       let isLarge = !isPointer && level > 1 && level < 4 && entry & PageEntry.large != 0
