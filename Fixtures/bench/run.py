@@ -114,6 +114,40 @@ def memory(peer, directory):
     return {"anonymous memory (KiB)": value["Anonymous"], "resident memory (KiB)": value["Rss"]}
 
 
+def qmp(peer, directory):
+    """A toolstack's view: from the start to the end by QMP, and what a command takes in between."""
+    count = 2000
+    path = os.path.join(directory, f"{peer.name}.qmp")
+    begin = time.perf_counter()
+    process, connection = peer.start(directory, "-S", "-qmp", f"unix:{path},server=on,wait=off")
+    while not os.path.exists(path):
+        time.sleep(0.0002)
+    monitor = socket.socket(socket.AF_UNIX)
+    monitor.connect(path)
+    stream = monitor.makefile("rwb")
+
+    def ask(command):
+        stream.write(b'{"execute":"%s"}\n' % command)
+        stream.flush()
+        while b'"return"' not in stream.readline():
+            pass
+
+    stream.readline()
+    ask(b"qmp_capabilities")
+    ready = time.perf_counter()
+    for _ in range(count):
+        ask(b"query-status")
+    asked = time.perf_counter()
+    ask(b"quit")
+    process.wait()
+    end = time.perf_counter()
+    connection.close()
+    return {
+        "QMP: start, capabilities, quit (ms)": (ready - begin + end - asked) * 1e3,
+        "QMP: a query (us)": (asked - ready) / count * 1e6,
+    }
+
+
 def seabios(peer, directory):
     seconds, _ = peer.run(*drive(assemble(directory, "end", size=1 << 20)))
     return {"SeaBIOS to the boot sector (ms)": seconds * 1e3}
@@ -224,7 +258,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", help="names of measurements, separated by commas")
     options = parser.parse_args()
-    measurements = [start_and_quit, memory, seabios, exits, ide, vnc]
+    measurements = [start_and_quit, qmp, memory, seabios, exits, ide, vnc]
     if options.only:
         measurements = [m for m in measurements if m.__name__ in options.only.split(",")]
     print(f"{'':48}{'martlet':>12}{'qemu':>12}{'ratio':>8}")
