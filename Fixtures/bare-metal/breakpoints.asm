@@ -53,7 +53,42 @@ stepped:
         popfd
         nop
         mov     [0x1018], ebp
+        ; Two ports.
+        gate    0x20, nothing, 0
+        mov     eax, cr4
+        or      al, 8
+        mov     cr4, eax
+        mov     eax, NOTE
+        mov     dr2, eax
+        mov     eax, 0x400 | 1 << 4 | 2 << 24 | 1 << 26
+        mov     dr7, eax
+        mov     eax, linear(input)
+        mov     [0x101C], eax
+        mov     edx, NOTE + 1
+        in      al, dx
+input:  nop
+        xor     eax, eax
+        mov     dr7, eax
+        ; Steps over MOV SS, which hides one, and INT, which is one with its handler.
+        mov     eax, linear(steps)
+        mov     [0x1020], eax
+        pushfd
+        or      dword [esp], 0x100
+        popfd
+        mov     ax, ss
+steps:  mov     ss, ax
+        nop
+        int     0x20
+        pushfd
+        and     dword [esp], ~0x100
+        popfd
+        nop
+        mov     [0x1024], ebp
         done    0
+
+nothing:
+        nop
+        iretd
 
 debug:
         push    eax

@@ -42,6 +42,11 @@ struct ProtectedModeTests {
     #expect((2..<7).map { debug($0).0 } == [step, step + 1, step + 2, step + 9, step + 10])
     #expect((2..<7).allSatisfy { debug($0).1 == 0x4000 })
     #expect(board.dword(0x1018) == 7)
+    #expect(debug(7) == (board.dword(0x101C), 4))
+    // MOV AX, SS; MOV SS, AX (two bytes) and NOP in one; INT (two bytes) and PUSHFD in one; AND (seven); POPFD.
+    let steps = board.dword(0x1020)
+    #expect((8..<13).map { debug($0).0 } == [steps, steps + 3, steps + 6, steps + 13, steps + 14])
+    #expect(board.dword(0x1024) == 13)
   }
 
   @Test func pagesOfFourKiBAndFourMiB() throws {

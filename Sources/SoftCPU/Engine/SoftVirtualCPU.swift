@@ -191,6 +191,7 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
   /// Executes one instruction: in an interrupt shadow, in single step, with breakpoints.
   private func executeOne(isStepping: Bool) {
     cpu.pointee.interruptShadow = false
+    cpu.pointee.debugShadow = false
     if hasInstructionBreakpoints, cpu.hitsInstructionBreakpoint() {
       cpu.raise(.debug)
       return
@@ -218,6 +219,8 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
       hitDataBreakpoint = false
       return
     }
+    // Behind MOV SS and POP SS, it waits for one more instruction.
+    if cpu.pointee.debugShadow { return }
     if isStepping, cpu.pointee.request != .again {
       cpu.pointee.debug[4] |= 1 << 14
       trapToDebugger()

@@ -116,6 +116,8 @@ struct Processor {
   var cpl: UInt8 = 0
   /// Interrupts are held off until the next instruction has been executed (after STI, MOV SS, POP SS).
   var interruptShadow = false
+  /// Debug traps are, too (after MOV SS, POP SS; SDM volume 3, section 6.8.3).
+  var debugShadow = false
   /// An NMI is being handled: the next is held until IRET.
   var nmiMasked = false
   /// The exception that is being delivered; 0xFF if none (SDM volume 3, section 6.15, table 6-5).

@@ -160,7 +160,16 @@ extension UnsafeMutablePointer<Processor> {
     pointee.systemFlags =
       pointee.systemFlags & ~Flag.virtual8086 | (new.is32 ? newFlags & Flag.virtual8086 : 0)
     for register in 0..<8 { set(UInt8(register * 8), image[register + 2] & 0xFFFF_FFFF) }
-    return loadTaskSegments(selectors, new.segmentCount, ldtSelector)
+    guard loadTaskSegments(selectors, new.segmentCount, ldtSelector) else { return false }
+    // The debug trap flag of the new task.
+    if new.is32, kind != .interrupt, let trap = loadSystem(target.base &+ 0x64, as: UInt16.self),
+      trap & 1 != 0
+    {
+      pointee.debug[4] |= 1 << 15
+      raise(.debug)
+      pointee.exceptionIsTrap = true
+    }
+    return true
   }
 
   private func setBusy(_ selector: UInt16, _ isBusy: Bool) -> Bool {

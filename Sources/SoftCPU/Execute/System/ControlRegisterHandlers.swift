@@ -49,6 +49,7 @@ extension UnsafeMutablePointer<Processor> {
     }
     pointee.cr4 = value
     flushTranslations()
+    updateChecks()
     updateMode()
     return true
   }

@@ -124,6 +124,8 @@ enum InterruptHandlers {
     guard cpu.deliver(vector, errorCode: nil, source: source, setsResume: false) else {
       return cpu.faulted(op)
     }
+    // Delivery has cleared TF: a step over it is not seen before the handler is back.
+    if cpu.pointee.mode.bits & ExecutionMode.single != 0 { cpu.pointee.request = .again }
     return cpu.transferred(op, true)
   }
 }

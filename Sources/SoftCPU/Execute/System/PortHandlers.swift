@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 extension UnsafeMutablePointer<Processor> {
+  /// Whether the code at hand may use ports; notes breakpoints if so.
+  func mayUsePort(_ port: UInt16, count: Int) -> Bool {
+    guard isPermitted(port, count: count) else { return false }
+    notePortBreakpoint(port, count)
+    return true
+  }
+
   /// Whether the code at hand may use ports: by IOPL, or by the bitmap of the task state segment (SDM
   /// volume 1, section 19.5).
-  func mayUsePort(_ port: UInt16, count: Int) -> Bool {
+  private func isPermitted(_ port: UInt16, count: Int) -> Bool {
     if !isProtected || pointee.cpl <= ioPrivilege && !isVirtual8086 { return true }
     guard pointee.tr.type >= 8, pointee.tr.limit >= 0x67,
       let base = loadSystem(pointee.tr.base &+ 0x66, as: UInt16.self)

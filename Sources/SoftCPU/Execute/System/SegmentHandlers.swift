@@ -32,7 +32,7 @@ private func popSegment<T: Width>(
   // The stack's size is that of the old SS.
   let pointer = (cpu.rsp &+ UInt64(T.byteCount)) & mask
   if mask == 0xFFFF { cpu.set(32, UInt16(pointer)) } else { cpu.rsp = pointer }
-  if number == 2 { cpu.pointee.interruptShadow = true }
+  if number == 2 { (cpu.pointee.interruptShadow, cpu.pointee.debugShadow) = (true, true) }
   return cpu.finished(op)
 }
 
@@ -111,7 +111,7 @@ enum SegmentHandlers {
     else {
       return cpu.faulted(op)
     }
-    if op.pointee.detail == 2 { cpu.pointee.interruptShadow = true }
+    if op.pointee.detail == 2 { (cpu.pointee.interruptShadow, cpu.pointee.debugShadow) = (true, true) }
     return cpu.finished(op)
   }
   static let base = Sizes(
