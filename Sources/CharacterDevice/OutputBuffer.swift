@@ -47,7 +47,8 @@ final class OutputBuffer {
   func offer(_ consume: (UnsafeRawBufferPointer) -> Int) -> Int {
     guard count > 0 else { return 0 }
     let piece = UnsafeRawBufferPointer(start: memory + start, count: min(count, capacity - start))
-    let taken = min(max(0, consume(piece)), piece.count)
+    // Whoever consumes may have emptied the buffer.
+    let taken = min(max(0, consume(piece)), piece.count, count)
     start = (start + taken) % capacity
     count -= taken
     return taken

@@ -12,6 +12,8 @@ final class RecordingReceiver: CharacterReceiver {
   var room = Int.max
   var writableCalls = 0
   var breaks = 0
+  var opened = 0
+  var closed = 0
 
   func receive(_ bytes: UnsafeRawBufferPointer) -> Int {
     let count = min(room, bytes.count)
@@ -21,6 +23,8 @@ final class RecordingReceiver: CharacterReceiver {
   }
   func characterPortBecameWritable() { writableCalls += 1 }
   func receiveBreak() { breaks += 1 }
+  func characterPortOpened() { opened += 1 }
+  func characterPortClosed() { closed += 1 }
 }
 
 /// A loop that is turned until something is so.

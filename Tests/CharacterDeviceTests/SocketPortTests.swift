@@ -16,23 +16,6 @@ import Testing
     path = "/tmp/martlet-\(getpid())-\(UInt64.random(in: 0 ... .max))"
   }
 
-  private final class Device: CharacterReceiver {
-    var received: [UInt8] = []
-    var room = Int.max
-    var opened = 0
-    var closed = 0
-    var writableCalls = 0
-    func receive(_ bytes: UnsafeRawBufferPointer) -> Int {
-      let count = min(room, bytes.count)
-      received.append(contentsOf: bytes.prefix(count))
-      room -= count
-      return count
-    }
-    func characterPortBecameWritable() { writableCalls += 1 }
-    func characterPortOpened() { opened += 1 }
-    func characterPortClosed() { closed += 1 }
-  }
-
   private func server(_ change: (inout SocketSettings) -> Void = { _ in }) throws -> SocketPort {
     var settings = SocketSettings(address: .unix(path: path, isAbstract: false))
     settings.isServer = true
@@ -52,7 +35,7 @@ import Testing
 
   @Test func oneClientAfterTheOther() throws {
     let port = try server()
-    let device = Device()
+    let device = RecordingReceiver()
     harness.lock.withLock { port.receiver = device }
     // Nobody is there: output is lost.
     #expect(harness.write(port, [1, 2, 3]) == 3)
@@ -77,7 +60,7 @@ import Testing
 
   @Test func aSlowClientLosesNothing() throws {
     let port = try server()
-    let device = Device()
+    let device = RecordingReceiver()
     harness.lock.withLock { port.receiver = device }
     let peer = try client()
     #expect(harness.run { device.opened == 1 })
@@ -99,7 +82,7 @@ import Testing
 
   @Test func aSlowDeviceLosesNothing() throws {
     let port = try server()
-    let device = Device()
+    let device = RecordingReceiver()
     device.room = 5
     harness.lock.withLock { port.receiver = device }
     let peer = try client()
@@ -114,6 +97,21 @@ import Testing
       port.receiverBecameReady()
     }
     #expect(harness.run { device.received == Array("0123456789".utf8) && device.closed == 1 })
+  }
+
+  @Test func whoWaitsForRoomHearsOfTheEnd() throws {
+    let port = try server()
+    let device = RecordingReceiver()
+    harness.lock.withLock { port.receiver = device }
+    let peer = try client()
+    #expect(harness.run { device.opened == 1 })
+    let bytes = [UInt8](repeating: 1, count: 65536)
+    while harness.write(port, bytes) == bytes.count {}
+    #expect(device.writableCalls == 0)
+    shutdown(peer, Int32(SHUT_WR))
+    #expect(harness.run { device.closed == 1 && device.writableCalls > 0 })
+    #expect(harness.write(port, bytes) == bytes.count)
+    close(peer)
   }
 
   @Test func leftOverSocketsAreReplacedAndLiveOnesAreNot() throws {
@@ -137,7 +135,7 @@ import Testing
     let port = try harness.lock.withLock { () throws(HostError) in
       try SocketPort(settings, loop: harness.loop)
     }
-    let device = Device()
+    let device = RecordingReceiver()
     harness.lock.withLock { port.receiver = device }
     #expect(!port.isConnected)
     let (listener, file) = try HostSocket.listen(settings.address)
@@ -157,7 +155,7 @@ import Testing
 
   @Test func tcpTakesAFreePort() throws {
     let port = try server { $0.address = .tcp(host: "127.0.0.1", port: 0) }
-    let device = Device()
+    let device = RecordingReceiver()
     harness.lock.withLock { port.receiver = device }
     guard case .tcp(_, let number) = port.settings.address else {
       Issue.record("no TCP address")
@@ -177,7 +175,7 @@ import Testing
     let port = try harness.lock.withLock { () throws(HostError) in
       try SocketPort(SocketSettings(address: .descriptor(ends[0])), loop: harness.loop)
     }
-    let device = Device()
+    let device = RecordingReceiver()
     harness.lock.withLock { port.receiver = device }
     send(ends[1], "fd")
     #expect(harness.run { device.received == Array("fd".utf8) && device.opened == 1 })

@@ -109,32 +109,6 @@ struct RunControlTests {
     board.pause()
   }
 
-  @Test func anNMIReachesTheGuest() throws {
-    let board = try GuestBoard("count")
-    board.resume()
-    try board.wait { board.dword(0x1000) > 0 }
-    for expected in 1...3 {
-      board.pause()
-      try board.cpus[0].injectNMI()
-      board.resume()
-      try board.wait { board.word(0xF00) == expected }
-    }
-    board.pause()
-    #expect(board.exits.isEmpty)
-  }
-
-  @Test(arguments: [2, 4]) func theOthersAreStartedByTheFirst(count: Int) throws {
-    let board = try GuestBoard("smp", topology: CPUTopology(cores: count))
-    board.ram.allBytes[0x500] = UInt8(count)
-    for index in 1..<count { #expect(try board.cpus[index].registers().activity == .waitingForInit) }
-    try board.run()
-    #expect(board.verdict == 0)
-    #expect(board.byte(0x1000) == count)
-    #expect(Set(board.notes.values) == Set((1..<UInt64(count))))
-    // The first is the one that boots.
-    #expect(board.byte(0x1100) == 0)
-  }
-
   @Test func allStartAgainAfterAReset() throws {
     let board = try GuestBoard("smp", topology: CPUTopology(sockets: 3))
     for round in 1...3 {

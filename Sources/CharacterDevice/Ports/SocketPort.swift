@@ -86,13 +86,28 @@ public final class SocketPort: CharacterPort {
   private func acceptClient() {
     guard link == nil, !isClosed else { return }
     let descriptor = martlet_accept4(listener, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
-    guard descriptor >= 0 else { return }
+    guard descriptor >= 0 else {
+      // Without descriptors left, the client would be announced again and again.
+      if errno == EMFILE || errno == ENFILE { pauseAccepting() }
+      return
+    }
     try? adopt(descriptor)
+  }
+
+  private func pauseAccepting() {
+    acceptWatch?.interest = []
+    timer = timer ?? (try? RetryTimer(loop: loop) { [unowned self] in acceptAgain() })
+    timer?.start(seconds: 1)
+  }
+
+  private func acceptAgain() {
+    if link == nil { acceptWatch?.interest = .readable }
   }
 
   private func tryAgain() {
     guard link == nil, !isClosed else { return }
-    if let descriptor = try? HostSocket.connect(settings.address, milliseconds: 0) {
+    // On the event loop: who does not answer at once is asked again later.
+    if let descriptor = try? HostSocket.connect(settings.address, milliseconds: 50) {
       try? adopt(descriptor)
     }
     if link == nil { timer?.start(seconds: settings.reconnectSeconds) }
@@ -116,8 +131,10 @@ public final class SocketPort: CharacterPort {
     self.link = nil
     link.close()
     receiver?.characterPortClosed()
+    // What was refused for want of room is lost like all that follows; whoever waits for room must know.
+    receiver?.characterPortBecameWritable()
     acceptWatch?.interest = .readable
-    timer?.start(seconds: settings.reconnectSeconds)
+    if settings.reconnectSeconds > 0 { timer?.start(seconds: settings.reconnectSeconds) }
   }
 
   private func tellOpenedSoon() {
