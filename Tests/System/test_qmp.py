@@ -197,7 +197,6 @@ def test_run_states(machine, assemble):
     client.do("send-key", keys=[{"type": "qcode", "data": key} for key in ("ctrl", "alt", "delete")])
     assert client.wait_for("RESET")["data"] == {"guest": True, "reason": "guest-reset"}
     client.do("set-action", reboot="shutdown")
-    client.do("send-key", keys=[{"type": "qcode", "data": key} for key in ("ctrl", "alt", "delete")])
     guest.wait_for(r"ready\n[^$]*ready\n[^$]*ready")
     client.do("send-key", keys=[{"type": "qcode", "data": key} for key in ("ctrl", "alt", "delete")])
     assert client.wait_for("SHUTDOWN")["data"] == {"guest": True, "reason": "guest-reset"}
