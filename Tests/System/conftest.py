@@ -13,7 +13,8 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-MARTLET = pathlib.Path(os.environ.get("MARTLET", ROOT / ".build/release/martlet"))
+# Absolute: some tests start it elsewhere.
+MARTLET = pathlib.Path(os.environ.get("MARTLET", ROOT / ".build/release/martlet")).resolve()
 CACHE = pathlib.Path(os.environ.get("CACHE", pathlib.Path.home() / ".cache/martlet"))
 
 needs_kvm = pytest.mark.skipif(
