@@ -54,6 +54,7 @@ let package = Package(
     .systemLibrary(name: "CXKBCommon", pkgConfig: "xkbcommon"),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng"),
     .systemLibrary(name: "CJSON", pkgConfig: "json-c"),
+    .systemLibrary(name: "CSlirp"),
 
     // Host: knows no guest register.
     room("JSON", uses: ["CJSON"]),
@@ -61,6 +62,7 @@ let package = Package(
     room("EventLoop", uses: ["CHost", log]),
     room("Block", uses: ["CHost", "CAIO", "EventLoop", log]),
     room("CharacterDevice", uses: ["OptionSyntax", "CHost", "EventLoop", log]),
+    room("Network", uses: ["OptionSyntax", "CHost", "CSlirp", "EventLoop", log]),
     room("Display", uses: ["CHost", "CPixman", "CPNG", "EventLoop"]),
     room("VNC", uses: ["OptionSyntax", "CHost", "CVNCServer", "CXKBCommon", "Display", "EventLoop", log]),
 
@@ -86,6 +88,7 @@ let package = Package(
     room("IDE", uses: ["Bus", "PCI", "GuestMemory", "Block"]),
     room("VGA", uses: ["Bus", "PCI", "GuestMemory", "Display", "CPixman"]),
     room("Serial", uses: ["Bus", "CharacterDevice"]),
+    room("NIC", uses: ["Bus", "PCI", "GuestMemory", "Network"]),
     room("Input", uses: ["Bus", "Display"]),
 
     // The board, what controls it, and the command.
@@ -116,7 +119,8 @@ let package = Package(
     // Tests.
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .target(
-      name: "TestSupport", dependencies: ["CAllocationCounter", "Bus", "PCI", "GuestMemory", "EventLoop"],
+      name: "TestSupport",
+      dependencies: ["CAllocationCounter", "Bus", "PCI", "GuestMemory", "EventLoop", "Network"],
       path: "Tests/TestSupport",
       swiftSettings: strict),
     .target(
@@ -139,6 +143,7 @@ let package = Package(
     tests(of: "EventLoop", uses: ["CHost"]),
     tests(of: "Block", uses: ["CHost", "EventLoop"]),
     tests(of: "CharacterDevice", uses: ["CHost", "EventLoop"]),
+    tests(of: "Network", uses: ["CHost", "EventLoop"]),
     tests(of: "Display"),
     tests(of: "VNC", uses: ["Display", "EventLoop", "CHost", "CVNCServer", log]),
     tests(of: "GuestMemory"),
@@ -156,6 +161,7 @@ let package = Package(
     tests(of: "VGA", uses: ["Display"], excluding: ["Goldens"]),
     tests(of: "Serial", uses: ["CharacterDevice"]),
     tests(of: "Input", uses: ["Display"]),
+    tests(of: "NIC", uses: ["Network"]),
     tests(of: "Machine", uses: ["CPU", "GuestMemory"]),
     tests(of: "Control", uses: ["CharacterDevice", "JSON", "Machine"]),
     tests(of: "martlet", uses: ["Machine"]),
