@@ -50,7 +50,7 @@ let package = Package(
     .target(name: "CX87"),
     .systemLibrary(name: "CAIO"),
     .systemLibrary(name: "CPixman", pkgConfig: "pixman-1"),
-    .systemLibrary(name: "CVNCServer", pkgConfig: "libvncserver"),
+    .systemLibrary(name: "CVNCServer"),
     .systemLibrary(name: "CXKBCommon", pkgConfig: "xkbcommon"),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng"),
     .systemLibrary(name: "CJSON", pkgConfig: "json-c"),
@@ -59,12 +59,17 @@ let package = Package(
     // Host: knows no guest register.
     room("JSON", uses: ["CJSON"]),
     room("OptionSyntax"),
+    room("DynamicLibrary"),
     room("EventLoop", uses: ["CHost", log]),
     room("Block", uses: ["CHost", "CAIO", "EventLoop", log]),
     room("CharacterDevice", uses: ["OptionSyntax", "CHost", "EventLoop", log]),
-    room("Network", uses: ["OptionSyntax", "CHost", "CSlirp", "EventLoop", log]),
+    room("Network", uses: ["OptionSyntax", "DynamicLibrary", "CHost", "CSlirp", "EventLoop", log]),
     room("Display", uses: ["CHost", "CPixman", "CPNG", "EventLoop"]),
-    room("VNC", uses: ["OptionSyntax", "CHost", "CVNCServer", "CXKBCommon", "Display", "EventLoop", log]),
+    room(
+      "VNC",
+      uses: [
+        "OptionSyntax", "DynamicLibrary", "CHost", "CVNCServer", "CXKBCommon", "Display", "EventLoop", log,
+      ]),
 
     // Buses.
     room("GuestMemory", uses: ["CHost"]),
@@ -104,7 +109,8 @@ let package = Package(
     room(
       "Control",
       uses: [
-        "JSON", "OptionSyntax", "CHost", "EventLoop", "Block", "CharacterDevice", "Display", "VNC", "CPU",
+        "JSON", "OptionSyntax", "DynamicLibrary", "CHost", "EventLoop", "Block", "CharacterDevice", "Display",
+        "VNC", "CPU",
         "PCI",
         "Machine", log,
       ]),
@@ -145,7 +151,7 @@ let package = Package(
     tests(of: "CharacterDevice", uses: ["CHost", "EventLoop"]),
     tests(of: "Network", uses: ["CHost", "EventLoop"]),
     tests(of: "Display"),
-    tests(of: "VNC", uses: ["Display", "EventLoop", "CHost", "CVNCServer", log]),
+    tests(of: "VNC", uses: ["Display", "EventLoop", "CHost", "DynamicLibrary", log]),
     tests(of: "GuestMemory"),
     tests(of: "Bus"),
     tests(of: "PCI"),

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import EventLoop
+import Glibc
+
 /// The 65,536 I/O ports: which window answers at each, and the dispatch of an access to it.
 ///
 /// A look-up is one load from a table with an entry per port. Called with the machine's lock held.
@@ -22,20 +25,20 @@ public final class PortSpace {
 
   /// No windows: every port reads as all ones.
   public init() {
-    index = .allocate(capacity: 65536)
-    index.initialize(repeating: 0, count: 65536)
+    index = .allocateZeroed(capacity: 65536)
     entries = .allocate(capacity: capacity)
   }
 
   deinit {
-    index.deallocate()
+    free(index)
     entries.deallocate()
   }
 
   /// Puts `window` at `base`. Where windows overlap the one mapped last answers, until it is unmapped.
   public func map(_ window: AddressWindow, at base: UInt16) {
     mapped.append((base, window))
-    rebuild()
+    // The new one lies on top of all others.
+    if mapped.count < capacity { enter(mapped.count - 1) } else { rebuild() }
   }
 
   /// Takes `window` away from wherever it is mapped.
@@ -54,11 +57,14 @@ public final class PortSpace {
       entries = .allocate(capacity: capacity)
     }
     index.update(repeating: 0, count: 65536)
-    for (number, (base, window)) in mapped.enumerated() {
-      (entries + number + 1).initialize(to: Entry(base: base, window: .passUnretained(window)))
-      let end = min(UInt64(base) + window.count, 65536)
-      (index + Int(base)).update(repeating: UInt16(number + 1), count: Int(end) - Int(base))
-    }
+    for number in mapped.indices { enter(number) }
+  }
+
+  private func enter(_ number: Int) {
+    let (base, window) = mapped[number]
+    (entries + number + 1).initialize(to: Entry(base: base, window: .passUnretained(window)))
+    let end = min(UInt64(base) + window.count, 65536)
+    (index + Int(base)).update(repeating: UInt16(number + 1), count: Int(end) - Int(base))
   }
 
   /// Reads `width` (at most dword) from `port`.

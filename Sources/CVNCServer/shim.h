@@ -21,8 +21,8 @@ static inline void martlet_rfbLog(const char *format, ...) {
   va_end(arguments);
   (*martlet_rfbLogSinkSlot())(line);
 }
-static inline void martlet_rfbSetLog(martlet_rfbLogSink sink) {
+/* `variable` is the address of rfbLog or rfbErr. */
+static inline void martlet_rfbSetLog(void *variable, martlet_rfbLogSink sink) {
   *martlet_rfbLogSinkSlot() = sink;
-  rfbLog = martlet_rfbLog;
-  rfbErr = martlet_rfbLog;
+  *(rfbLogProc *)variable = martlet_rfbLog;
 }

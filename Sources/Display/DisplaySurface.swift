@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import EventLoop
+import Glibc
 
 /// A rectangle of pixels.
 public struct PixelRectangle: Equatable, Hashable, Sendable {
@@ -49,11 +50,14 @@ public final class DisplaySurface: @unchecked Sendable {
   /// A black surface.
   public init(width: Int = 720, height: Int = 400) {
     (self.width, self.height) = (width, height)
-    pixels = .allocate(capacity: width * height)
-    pixels.initialize(repeating: 0)
+    pixels = Self.black(width * height)
   }
 
-  deinit { pixels.deallocate() }
+  deinit { free(pixels.baseAddress) }
+
+  private static func black(_ count: Int) -> UnsafeMutableBufferPointer<UInt32> {
+    UnsafeMutableBufferPointer(start: .allocateZeroed(capacity: count), count: count)
+  }
 
   /// Adds a listener and tells it the present size.
   public func addListener(_ listener: any DisplayListener) {
@@ -67,10 +71,9 @@ public final class DisplaySurface: @unchecked Sendable {
     let height = min(max(height, 1), Self.maximumExtent)
     guard width != self.width || height != self.height else { return }
     lock.withLock {
-      pixels.deallocate()
+      free(pixels.baseAddress)
       (self.width, self.height) = (width, height)
-      pixels = .allocate(capacity: width * height)
-      pixels.initialize(repeating: 0)
+      pixels = Self.black(width * height)
     }
     for listener in listeners { listener.displayResized(width: width, height: height) }
   }

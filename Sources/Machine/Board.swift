@@ -62,7 +62,7 @@ final class Board {
     let files = FirmwareFiles(directories: configuration.firmware.searchDirectories)
     // What may be refused for what a person typed comes before what costs time.
     drives = try DriveFactory(loop: loop).open(configuration.drives, control: control)
-    let bios = try BIOSImage.load(configuration.firmware.bios ?? "bios-256k.bin", files: files)
+    let bios = try BIOSImage(configuration.firmware.bios ?? "bios-256k.bin", files: files).rom
     let ram = try RAMBlock(
       name: "pc.ram", byteCount: Int(configuration.memoryByteCount), backing: configuration.memoryBacking)
 

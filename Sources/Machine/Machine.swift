@@ -85,6 +85,7 @@ public final class Machine: @unchecked Sendable {
   }
 
   private func build() throws {
+    if configuration.vnc != nil { VNCServer.loadAhead() }
     let board = try Board(configuration, control: self, clock: clock, loop: loop)
     self.board = board
     for drive in board.drives { tellEvents(of: drive) }

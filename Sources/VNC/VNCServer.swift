@@ -51,9 +51,14 @@ public final class VNCServer: @unchecked Sendable {
         log.warning("VNC uses only the first \(Password.significantCount) bytes of a password")
       }
     }
+    let rfb: RFBFunctions
+    switch RFBLibrary.functions {
+    case .success(let functions): rfb = functions
+    case .failure(let error): throw .libraryMissing(error.description)
+    }
     do throws(HostError) {
       screen = try ScreenService(
-        configuration: configuration, name: name, surface: surface,
+        rfb: rfb, configuration: configuration, name: name, surface: surface,
         refresh: RefreshRequest(source: source, loop: loop), input: input, password: password, log: log,
         onViewer: onViewer)
       network = try Network(configuration: configuration, screen: screen, log: log)
@@ -69,6 +74,12 @@ public final class VNCServer: @unchecked Sendable {
       throw error
     }
     surface.addListener(screen.tracker)
+  }
+
+  /// Begins to load what servers need, on a thread of its own, so that it is there when one is made.
+  public static func loadAhead() {
+    // Without the thread, the server loads it itself.
+    _ = try? ServiceThread(name: "vnc-load") { _ = RFBLibrary.functions }
   }
 
   /// Opens the viewers' sockets.

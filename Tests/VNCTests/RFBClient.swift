@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import CHost
-import CVNCServer
+import DynamicLibrary
 import Foundation
 import Glibc
 
@@ -170,7 +170,9 @@ final class RFBClient {
     if let password {
       var challenge = try receive(16)
       var key = Array(password.utf8CString)
-      rfbEncryptBytes(&challenge, &key)
+      let encryptBytes: @convention(c) (UnsafeMutablePointer<UInt8>, UnsafeMutablePointer<CChar>) -> Void =
+        try DynamicLibrary("libvncserver.so.1").function("rfbEncryptBytes")
+      encryptBytes(&challenge, &key)
       try send(challenge)
     }
     let isApples = version == "RFB 003.889\n"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import DynamicLibrary
 import Glibc
 
 /// The library Capstone 4, loaded when somebody first wants to see an instruction: 6 MB of tables for one command
@@ -27,16 +28,16 @@ struct CapstoneLibrary: Sendable {
   private let free: Free
 
   private init?() {
-    guard let handle = dlopen("libcapstone.so.4", RTLD_NOW | RTLD_LOCAL) else { return nil }
-    func function<Function>(_ name: String, _ type: Function.Type) -> Function? {
-      dlsym(handle, name).map { unsafeBitCast($0, to: type) }
+    do {
+      let library = try DynamicLibrary("libcapstone.so.4")
+      open = try library.function("cs_open")
+      close = try library.function("cs_close")
+      setOption = try library.function("cs_option")
+      disassemble = try library.function("cs_disasm")
+      free = try library.function("cs_free")
+    } catch {
+      return nil
     }
-    guard let open = function("cs_open", Open.self), let close = function("cs_close", Close.self),
-      let setOption = function("cs_option", SetOption.self),
-      let disassemble = function("cs_disasm", Disassemble.self), let free = function("cs_free", Free.self)
-    else { return nil }
-    (self.open, self.close, self.setOption) = (open, close, setOption)
-    (self.disassemble, self.free) = (disassemble, free)
   }
 
   private static let x86: Int32 = 3

@@ -39,24 +39,35 @@ public struct BIOSImage: Sendable {
 
   /// Makes ROM of an image; `name` is the file's, for messages.
   public init(_ image: FirmwareBlob, name: String) throws(BIOSImageError) {
-    let byteCount = image.count
-    guard byteCount > 0, byteCount % Self.granularity == 0, byteCount <= Self.maximumByteCount else {
+    rom = try Self.memory(byteCount: image.count, name: name)
+    let contents = rom.allBytes
+    image.withBytes { contents.copyMemory(from: $0) }
+    try checkResetVector(name: name)
+  }
+
+  /// Finds an image and reads it, straight into the ROM.
+  public init(_ name: String, files: FirmwareFiles) throws {
+    let file = try FirmwareFile(files.find(name), limit: Self.maximumByteCount)
+    rom = try Self.memory(byteCount: file.byteCount, name: name)
+    try file.read(into: rom.allBytes)
+    try checkResetVector(name: name)
+  }
+
+  private static func memory(byteCount: Int, name: String) throws(BIOSImageError) -> RAMBlock {
+    guard byteCount > 0, byteCount % granularity == 0, byteCount <= maximumByteCount else {
       throw .badSize(name: name, byteCount: byteCount)
     }
-    let hasResetVector = image.withBytes { $0[(byteCount - 16)...].contains { $0 != 0 && $0 != 0xFF } }
-    guard hasResetVector else { throw .noResetVector(name: name) }
     do {
-      rom = try RAMBlock(name: "pc.bios", byteCount: byteCount)
+      return try RAMBlock(name: "pc.bios", byteCount: byteCount)
     } catch {
       throw .memory(error)
     }
-    let contents = rom.allBytes
-    image.withBytes { contents.copyMemory(from: $0) }
   }
 
-  /// Finds and reads an image: ROM that is to end at 4 GiB.
-  public static func load(_ name: String, files: FirmwareFiles) throws -> RAMBlock {
-    try BIOSImage(files.load(name, limit: maximumByteCount), name: name).rom
+  private func checkResetVector(name: String) throws(BIOSImageError) {
+    guard rom.allBytes[(byteCount - 16)...].contains(where: { $0 != 0 && $0 != 0xFF }) else {
+      throw .noResetVector(name: name)
+    }
   }
 
   /// The length in bytes.

@@ -71,31 +71,10 @@ public struct FirmwareFiles: Sendable {
 
   /// Reads a whole file of at least one and at most `limit` bytes.
   public static func read(_ path: String, limit: Int) throws(FirmwareFileError) -> FirmwareBlob {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw .host(path: path, what: "open", code: errno) }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw .host(path: path, what: "examine", code: errno) }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw .notUsable(path: path, reason: "it is not an ordinary file")
-    }
-    let byteCount = Int(status.st_size)
-    guard byteCount > 0 else { throw .notUsable(path: path, reason: "it is empty") }
-    guard byteCount <= limit else { throw .tooLarge(path: path, byteCount: byteCount, limit: limit) }
-
+    let file = try FirmwareFile(path, limit: limit)
     var failure: FirmwareFileError?
-    let blob = FirmwareBlob(count: byteCount) { buffer in
-      var done = 0
-      while done < byteCount, failure == nil {
-        let got = Glibc.read(descriptor, buffer.baseAddress.map { $0 + done }, byteCount - done)
-        if got > 0 {
-          done += got
-        } else if got == 0 {
-          failure = .notUsable(path: path, reason: "it became shorter while it was read")
-        } else if errno != EINTR {
-          failure = .host(path: path, what: "read", code: errno)
-        }
-      }
+    let blob = FirmwareBlob(count: file.byteCount) { buffer in
+      do throws(FirmwareFileError) { try file.read(into: buffer) } catch { failure = error }
     }
     if let failure { throw failure }
     guard let blob else { throw .host(path: path, what: "get memory for", code: ENOMEM) }

@@ -24,6 +24,8 @@ public enum VNCError: Error, Equatable, CustomStringConvertible, Sendable {
   case socketPath(String, reason: String)
   /// The password file cannot be read, or is empty.
   case passwordFile(String, reason: String)
+  /// libvncserver cannot be loaded: the loader's words.
+  case libraryMissing(String)
   /// A system call failed.
   case host(HostError)
 
@@ -59,6 +61,8 @@ public enum VNCError: Error, Equatable, CustomStringConvertible, Sendable {
       return "cannot listen on Unix socket \(path): \(reason)"
     case .passwordFile(let path, let reason):
       return "cannot take the VNC password from \(path): \(reason)"
+    case .libraryMissing(let reason):
+      return "VNC needs libvncserver (Debian's package 'libvncserver1'), or '-display none': \(reason)"
     case .host(let error):
       return error.description
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import CHost
-import CVNCServer
 import Glibc
 import Synchronization
 
@@ -19,11 +18,13 @@ final class Password: Sendable {
   }
 
   /// Whether `response` is `challenge` encrypted with the password. Takes the same time whether it is or not.
-  func accepts(_ response: UnsafeBufferPointer<CChar>, to challenge: [UInt8]) -> Bool {
+  func accepts(_ response: UnsafeBufferPointer<CChar>, to challenge: [UInt8], with rfb: RFBFunctions)
+    -> Bool
+  {
     guard response.count == challenge.count, let password = bytes.withLock({ $0 }) else { return false }
     var expected = challenge
     var key = password.map { CChar(bitPattern: $0) } + [0]
-    rfbEncryptBytes(&expected, &key)
+    rfb.encryptBytes(&expected, &key)
     var difference: UInt8 = 0
     for index in expected.indices { difference |= expected[index] ^ UInt8(bitPattern: response[index]) }
     return difference == 0

@@ -19,6 +19,8 @@ final class ScreenService: @unchecked Sendable {
   private static let calmInterval: UInt64 = 33_000_000
   private static let busyInterval: UInt64 = 16_000_000
 
+  /// The library.
+  let rfb: RFBFunctions
   let configuration: VNCConfiguration
   let input: InputRouter
   let log: Logger
@@ -54,10 +56,12 @@ final class ScreenService: @unchecked Sendable {
 
   /// A service without viewers.
   init(
-    configuration: VNCConfiguration, name: String, surface: DisplaySurface, refresh: RefreshRequest,
+    rfb: RFBFunctions, configuration: VNCConfiguration, name: String, surface: DisplaySurface,
+    refresh: RefreshRequest,
     input: InputRouter, password: Password, log: Logger,
     onViewer: @escaping @Sendable (ViewerFacts, ViewerEvent) -> Void
   ) throws(HostError) {
+    self.rfb = rfb
     self.onViewer = onViewer
     self.configuration = configuration
     self.name = name
@@ -102,7 +106,7 @@ final class ScreenService: @unchecked Sendable {
     thread = nil
     RFBLibrary.lock.withLock {
       tracker.setActive(false)
-      for viewer in viewers where !viewer.isClosed { rfbCloseClient(viewer.client) }
+      for viewer in viewers where !viewer.isClosed { rfb.closeClient(viewer.client) }
       removeClosed()
       doorbell.close()
     }
@@ -116,7 +120,7 @@ final class ScreenService: @unchecked Sendable {
       close(descriptor)
       return
     }
-    guard let client = rfbNewClient(screen, descriptor) else {
+    guard let client = rfb.newClient(screen, descriptor) else {
       log.debug("the library refused the viewer from \(link.peer)")
       closeScreenIfUnused()
       return
@@ -125,8 +129,7 @@ final class ScreenService: @unchecked Sendable {
     viewers.append(viewer)
     client.pointee.clientData = Unmanaged.passUnretained(viewer).toOpaque()
     client.pointee.clientGoneHook = { client in
-      guard let client else { return }
-      ViewerExtension.remove(from: client)
+      if let client { ViewerExtension.remove(from: client) }
     }
     do throws(HostError) {
       viewer.watch = try loop.watch(descriptor, for: .readable) { [unowned self, unowned viewer] _ in
@@ -134,7 +137,7 @@ final class ScreenService: @unchecked Sendable {
       }
     } catch {
       log.error("\(error)")
-      rfbCloseClient(client)
+      rfb.closeClient(client)
     }
     log.info("VNC viewer from \(link.peer)")
     onViewer(link.facts, .connected)
@@ -145,7 +148,7 @@ final class ScreenService: @unchecked Sendable {
   private func receive(from viewer: Viewer) {
     // Messages are whole, so none of these waits.
     for _ in 0..<64 where !viewer.isClosed {
-      rfbProcessClientMessage(viewer.client)
+      rfb.processClientMessage(viewer.client)
       guard !viewer.isClosed else { break }
       // The library lets the viewer that holds a button lock out all others.
       viewer.client.pointee.screen.pointee.pointerClient = nil
@@ -202,7 +205,7 @@ final class ScreenService: @unchecked Sendable {
       viewer.watch?.cancel()
       viewer.releaseEverything()
       viewer.client.pointee.clientData = nil
-      rfbClientConnectionGone(viewer.client)
+      rfb.clientConnectionGone(viewer.client)
     }
     closeScreenIfUnused()
   }
@@ -210,11 +213,11 @@ final class ScreenService: @unchecked Sendable {
   // MARK: The library's screen
 
   private func openScreen() {
-    RFBLibrary.prepare(log: log)
+    RFBLibrary.prepare(rfb, log: log)
     tracker.setActive(true)
     requestRefresh()
     let framebuffer = surface.lock.withLock { Framebuffer(copying: surface) }
-    guard let screen = rfbGetScreen(nil, nil, Int32(framebuffer.width), Int32(framebuffer.height), 8, 3, 4)
+    guard let screen = rfb.getScreen(nil, nil, Int32(framebuffer.width), Int32(framebuffer.height), 8, 3, 4)
     else {
       return log.error("libvncserver cannot make a screen")
     }
@@ -266,7 +269,7 @@ final class ScreenService: @unchecked Sendable {
   private func closeScreenIfUnused() {
     guard viewers.isEmpty, let screen else { return }
     tracker.setActive(false)
-    rfbScreenCleanup(screen)
+    rfb.screenCleanup(screen)
     self.screen = nil
     framebuffer = nil
     free(desktopName)
@@ -276,7 +279,7 @@ final class ScreenService: @unchecked Sendable {
 
   /// Whether `response` shows that a viewer knows the password.
   func accepts(_ response: UnsafeBufferPointer<CChar>, to challenge: [UInt8]) -> Bool {
-    password.accepts(response, to: challenge)
+    password.accepts(response, to: challenge, with: rfb)
   }
 
   // MARK: Pictures
@@ -299,7 +302,7 @@ final class ScreenService: @unchecked Sendable {
       }
       surface.lock.unlock()
       for area in changed {
-        rfbMarkRectAsModified(
+        rfb.markRectAsModified(
           screen, Int32(area.x), Int32(area.y), Int32(area.x + area.width), Int32(area.y + area.height))
       }
       if !changed.isEmpty { isBusy = true }
@@ -310,11 +313,11 @@ final class ScreenService: @unchecked Sendable {
 
   private func resize(_ screen: rfbScreenInfoPtr, to new: Framebuffer) {
     let pixels = UnsafeMutableRawPointer(new.pixels).assumingMemoryBound(to: CChar.self)
-    rfbNewFramebuffer(screen, pixels, Int32(new.width), Int32(new.height), 8, 3, 4)
+    rfb.newFramebuffer(screen, pixels, Int32(new.width), Int32(new.height), 8, 3, 4)
     framebuffer = new
     // The library went back to its own pixel format, also in the tables that translate to a viewer's.
     setPixelFormat(of: screen)
-    for viewer in viewers where !viewer.isClosed { _ = rfbSetTranslateFunction(viewer.client) }
+    for viewer in viewers where !viewer.isClosed { _ = rfb.setTranslateFunction(viewer.client) }
   }
 
   /// Input usually changes the picture: look soon.

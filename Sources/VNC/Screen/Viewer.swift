@@ -50,7 +50,8 @@ final class Viewer {
 
   /// Whether it waits for an update.
   var wantsUpdate: Bool {
-    !isClosed && client.pointee.state == RFB_NORMAL && sraRgnEmpty(client.pointee.requestedRegion) == 0
+    !isClosed && client.pointee.state == RFB_NORMAL
+      && service.rfb.regionIsEmpty(client.pointee.requestedRegion) == 0
   }
 
   /// Sends it what changed, if it asked for that and takes what it gets.
@@ -59,7 +60,7 @@ final class Viewer {
     var inFlight: Int32 = 0
     guard ioctl(client.pointee.sock, UInt(TIOCOUTQ), &inFlight) == 0, link.mayUpdate(inFlight: Int(inFlight))
     else { return }
-    _ = rfbUpdateClient(client)
+    _ = service.rfb.updateClient(client)
   }
 
   /// Whether the viewer knows the password. If not, the network thread is told.
@@ -122,8 +123,11 @@ final class Viewer {
     message.append(bigEndian: UInt16(truncatingIfNeeded: client.pointee.screen.pointee.height))
     message.append(bigEndian: encoding)
     message += data
-    let result = message.withUnsafeBytes { rfbWriteExact(client, $0.baseAddress, Int32($0.count)) }
-    if result < 0 { rfbCloseClient(client) }
+    let result = message.withUnsafeBytes { bytes in
+      service.rfb.writeExact(
+        client, bytes.baseAddress!.assumingMemoryBound(to: CChar.self), Int32(bytes.count))
+    }
+    if result < 0 { service.rfb.closeClient(client) }
   }
 
   // MARK: Keys
@@ -131,7 +135,10 @@ final class Viewer {
   /// A message of QEMU's arrived; all of it is there to be read.
   func readExtension() -> Bool {
     var message = [UInt8](repeating: 0, count: 11)
-    let result = message.withUnsafeMutableBytes { rfbReadExact(client, $0.baseAddress, Int32($0.count)) }
+    let result = message.withUnsafeMutableBytes { bytes in
+      service.rfb.readExact(
+        client, bytes.baseAddress!.assumingMemoryBound(to: CChar.self), Int32(bytes.count))
+    }
     guard result > 0 else { return false }
     if message[0] == RFB.Message.internalPointerEvent {
       let mask = Int32(message[1] & 0x7F) | Int32(message[6] & 3) << 7

@@ -5,12 +5,12 @@ import CVNCServer
 /// QEMU's additions to the protocol, hooked into the library: it does not know them on the server's side.
 enum ViewerExtension {
   /// Registers the hooks, once per process.
-  static func register() {
-    rfbRegisterProtocolExtension(record)
-  }
+  static func register(with rfb: RFBFunctions) { rfb.registerProtocolExtension(record) }
 
   /// Lets a client's part go, which the library forgets to.
-  static func remove(from client: rfbClientPtr) { _ = rfbDisableExtension(client, record) }
+  static func remove(from client: rfbClientPtr) {
+    if case .success(let rfb) = RFBLibrary.functions { _ = rfb.disableExtension(client, record) }
+  }
 
   // Set up once, then only read; the library links it into its list under its own lock.
   nonisolated(unsafe) private static let record: UnsafeMutablePointer<rfbProtocolExtension> = {
