@@ -4,11 +4,14 @@
 import PackageDescription
 
 /// Every target of our own: strict concurrency, warnings are errors; in release builds the dynamic
-/// exclusivity check (3.5 ns an access) is left to the debug builds that run the tests.
+/// exclusivity check (3.5 ns an access) is left to the debug builds that run the tests, and types are found by calls
+/// instead of by their names, for which the runtime would look through all conformances (a sixth of a start).
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .treatAllWarnings(as: .error),
   .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
+  .unsafeFlags(
+    ["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"], .when(configuration: .release)),
 ]
 
 /// Tests that execute millions of instructions want the engine optimised in debug builds, too: with

@@ -68,6 +68,22 @@ public struct PropertyList: Sendable {
     return result
   }
 
+  /// Takes all values of `key`, in the order given: of a property that may be there more than once. In JSON it is an
+  /// array, of values or of objects with one member `str`.
+  public mutating func takeEach(_ key: String) -> [String] {
+    asked.append(key)
+    let prefix = key + "."
+    func isElement(_ name: String) -> Bool {
+      guard name.hasPrefix(prefix) else { return false }
+      var rest = name.dropFirst(prefix.count)
+      if rest.hasSuffix(".str") { rest = rest.dropLast(4) }
+      return !rest.isEmpty && rest.allSatisfy(\.isNumber)
+    }
+    let taken = properties.filter { $0.key == key || isElement($0.key) }.map(\.value)
+    properties.removeAll { $0.key == key || isElement($0.key) }
+    return taken
+  }
+
   /// Takes a value that is on or off.
   public mutating func takeFlag(_ key: String) throws(OptionError) -> Bool? {
     guard let value = take(key) else { return nil }
