@@ -49,6 +49,7 @@ let package = Package(
     // C: shims with no logic of their own.
     .target(name: "CHost"),
     .target(name: "CKVM"),
+    .target(name: "CTUN"),
     .target(name: "CSSE"),
     .target(name: "CX87"),
     .systemLibrary(name: "CAIO"),
@@ -66,7 +67,11 @@ let package = Package(
     room("EventLoop", uses: ["CHost", log]),
     room("Block", uses: ["CHost", "CAIO", "EventLoop", log]),
     room("CharacterDevice", uses: ["OptionSyntax", "CHost", "EventLoop", log]),
-    room("Network", uses: ["OptionSyntax", "DynamicLibrary", "CHost", "CSlirp", "EventLoop", log]),
+    room(
+      "Network",
+      uses: [
+        "OptionSyntax", "DynamicLibrary", "CHost", "CSlirp", "CTUN", "EventLoop", "CharacterDevice", log,
+      ]),
     room("Display", uses: ["CHost", "CPixman", "CPNG", "EventLoop"]),
     room(
       "VNC",

@@ -5,18 +5,18 @@ import EventLoop
 import Glibc
 
 /// Sockets that listen or connect, none of which blocks.
-enum HostSocket {
+public enum HostSocket {
   private static let stream = Int32(SOCK_STREAM.rawValue)
   private static let flags = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
 
   /// A socket file that was made here and is to be removed.
-  struct File {
+  public struct File {
     let path: String
     let device: dev_t
     let inode: ino_t
 
     /// Removes the file, unless there is another in its place by now.
-    func remove() {
+    public func remove() {
       var status = stat()
       guard lstat(path, &status) == 0, status.st_dev == device, status.st_ino == inode else { return }
       unlink(path)
@@ -25,8 +25,10 @@ enum HostSocket {
 
   // MARK: Listening
 
-  static func listen(_ address: SocketSettings.Address) throws(HostError) -> (descriptor: Int32, file: File?)
-  {
+  /// Listens, without waiting for anybody; a socket file left behind by a killed process is replaced.
+  public static func listen(_ address: SocketSettings.Address) throws(HostError) -> (
+    descriptor: Int32, file: File?
+  ) {
     switch address {
     case .unix(let path, let isAbstract):
       if !isAbstract { try removeStale(path) }
@@ -83,7 +85,9 @@ enum HostSocket {
   // MARK: Connecting
 
   /// Connects, and waits for that at most `milliseconds`.
-  static func connect(_ address: SocketSettings.Address, milliseconds: Int32) throws(HostError) -> Int32 {
+  public static func connect(_ address: SocketSettings.Address, milliseconds: Int32) throws(HostError)
+    -> Int32
+  {
     switch address {
     case .unix(let path, let isAbstract):
       return try withUnixAddress(path, isAbstract) { (address, count) throws(HostError) in
@@ -125,7 +129,7 @@ enum HostSocket {
   // MARK: Addresses
 
   /// The port a server really has; nil for what has none.
-  static func port(of descriptor: Int32) -> UInt16? {
+  public static func port(of descriptor: Int32) -> UInt16? {
     var storage = sockaddr_storage()
     var count = socklen_t(MemoryLayout<sockaddr_storage>.size)
     let isKnown = withUnsafeMutablePointer(to: &storage) {
@@ -136,7 +140,8 @@ enum HostSocket {
     return withUnsafeBytes(of: &storage) { UInt16(bigEndian: $0.load(fromByteOffset: 2, as: UInt16.self)) }
   }
 
-  static func setNoDelay(_ descriptor: Int32) {
+  /// Has TCP send small pieces at once.
+  public static func setNoDelay(_ descriptor: Int32) {
     var one: Int32 = 1
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
   }
