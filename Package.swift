@@ -111,21 +111,20 @@ let package = Package(
         "OptionSyntax", "CHost", "CPU", "KVM", "SoftCPU", "QTestEngine", "Bus", "PCI", "GuestMemory",
         "EventLoop",
         "Block",
-        "CharacterDevice", "Display", "VNC",
-        "Chipset", "Firmware", "IDE", "VGA", "Serial", "Input", log,
+        "CharacterDevice", "Network", "Display", "VNC",
+        "Chipset", "Firmware", "IDE", "VGA", "NIC", "Serial", "Input", log,
       ]),
     room(
       "Control",
       uses: [
-        "JSON", "OptionSyntax", "DynamicLibrary", "CHost", "EventLoop", "Block", "CharacterDevice", "Display",
-        "VNC", "CPU",
-        "PCI",
+        "JSON", "OptionSyntax", "DynamicLibrary", "CHost", "EventLoop", "Block", "CharacterDevice", "Network",
+        "Display", "VNC", "CPU", "PCI",
         "Machine", log,
       ]),
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Control", "Machine", "CharacterDevice", "JSON", "OptionSyntax", "CHost",
+        "Control", "Machine", "CharacterDevice", "Network", "JSON", "OptionSyntax", "CHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
       ],
       swiftSettings: strict),

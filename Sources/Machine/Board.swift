@@ -20,6 +20,7 @@ import VNC
 /// The whole PC: every device, its address, its interrupt and its PCI slot.
 ///
 /// PCI:  00:00.0 i440FX   00:01.0 PIIX3   00:01.1 IDE   00:01.3 PIIX4 power management   00:02.0 VGA
+///       00:03.0 … network cards
 /// IRQ:  0 8254 (engine)  1 keyboard  3 COM2/4  4 COM1/3  7 LPT1  8 RTC  9 ACPI  10, 11 PCI  12 mouse  14, 15 IDE
 final class Board {
   let engine: any Engine
@@ -41,6 +42,9 @@ final class Board {
   let drives: [Drive]
   private(set) var power: PIIX4PowerManagement?
   let characterPorts: CharacterPorts
+  let networks: Networks
+  /// The network cards, and where they sit.
+  var networkCards: [NetworkCard] = []
   /// What viewers and screenshots show.
   private(set) lazy var screenSource = ScreenSource(engine: engine, card: vga)
   private(set) var vga: VGADevice?
@@ -62,6 +66,8 @@ final class Board {
     let files = FirmwareFiles(directories: configuration.firmware.searchDirectories)
     // What may be refused for what a person typed comes before what costs time.
     drives = try DriveFactory(loop: loop).open(configuration.drives, control: control)
+    networks = try Networks(
+      configuration.network, loop: loop, isTraced: configuration.tracedCategories.contains("net"))
     let bios = try BIOSImage(configuration.firmware.bios ?? "bios-256k.bin", files: files).rom
     let ram = try RAMBlock(
       name: "pc.ram", byteCount: Int(configuration.memoryByteCount), backing: configuration.memoryBacking)
@@ -100,6 +106,12 @@ final class Board {
 
     // 00:02.0: VGA at 0x3B0, 0x1CE and 0xA0000.
     if let card = configuration.vga { vga = try makeVGA(card, clock: clock, files: files) }
+
+    // Network cards, in the slots they were given or the first that are free.
+    for (index, card) in configuration.network.cards.enumerated() {
+      try addNetworkCard(card, number: index, clock: clock, files: files)
+    }
+    for capture in configuration.network.captures { try networks.capture(capture) }
 
     // ISA: DMA at 0x00, 0x80 and 0xC0, 0x61, 0x92, 0x60/0x64, 0x70.
     add(DMA8237(memory: memory.memory)).map(in: ports)
@@ -175,7 +187,7 @@ final class Board {
     return device
   }
 
-  private func add<Added: Device & PCIFunction>(_ device: Added, at address: PCIAddress) {
+  func add<Added: Device & PCIFunction>(_ device: Added, at address: PCIAddress) {
     devices.append(device)
     pci.plug(device, at: address)
   }
@@ -231,6 +243,7 @@ final class Board {
 
   /// Writes out and closes everything on the host.
   func close() {
+    networks.close()
     for drive in drives { drive.medium?.close() }
     characterPorts.close()
   }

@@ -97,8 +97,12 @@ extension Board {
         path: FirmwarePath.ideDrive(
           controller: PCIAddress(1, 1), channel: position.channel, unit: position.unit))
     }
+    let cards = networkCards.map { card in
+      BootOrder.Candidate(
+        letter: "n", index: card.configuration.bootIndex, path: FirmwarePath.network(card.address))
+    }
     return BootOrder.file(
-      candidates, order: order, isStrict: configuration.boot.isStrict,
+      candidates + cards, order: order, isStrict: configuration.boot.isStrict,
       first: kernel.map { [$0.bootPath] } ?? [])
   }
 }

@@ -14,6 +14,7 @@ enum Help {
   private static let topics: [(name: String, about: String, text: @Sendable () -> String)] = [
     (MachineOptions.topic, "processors, memory, devices, clock", { text(of: MachineOptions.self) }),
     (DriveOptions.topic, "disks and CDs", { text(of: DriveOptions.self) }),
+    (NetworkOptions.topic, "network cards and networks", { text(of: NetworkOptions.self) }),
     (BootOptions.topic, "boot order, firmware, kernels started directly", { text(of: BootOptions.self) }),
     (
       DisplayOptions.topic, "graphics card, VNC, browser console, keyboard", { text(of: DisplayOptions.self) }
@@ -86,6 +87,8 @@ enum Help {
         -smp N            virtual CPUs (1)
         -hda … -hdd FILE  disk images; -cdrom FILE; -drive file=FILE,… for all there is to say
         -boot ORDER       c disk, d CD: dc tries the CD first
+        -nic user,hostfwd=tcp::2222-:22
+                          the network; the guest's port 22 at the host's 2222; -nic none for none
         -vnc DISPLAY      where viewers connect (127.0.0.1:0)
         -serial PORT      stdio, file:PATH, pty, null, none
         -nographic        no screen, the serial port on the terminal

@@ -10,6 +10,7 @@ struct Martlet: ParsableCommand {
 
   @OptionGroup(title: "Machine") var machine: MachineOptions
   @OptionGroup(title: "Drives") var drives: DriveOptions
+  @OptionGroup(title: "Network") var network: NetworkOptions
   @OptionGroup(title: "Boot") var boot: BootOptions
   @OptionGroup(title: "Display") var display: DisplayOptions
   @OptionGroup(title: "Serial") var characters: CharacterOptions

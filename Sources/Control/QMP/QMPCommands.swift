@@ -5,7 +5,8 @@ import JSON
 /// Every command there is.
 enum QMPCommands {
   static let all: [QMPCommand] =
-    negotiation + runState + machine + processors + memory + input + display + block + characters + devices
+    negotiation + runState + machine + processors + memory + input + display + block + characters + network
+    + devices
     + objects
     + human
 

@@ -25,6 +25,8 @@ public struct MachineConfiguration: Sendable {
   public var accelerators: [Accelerator] = []
   /// `-hda`, `-cdrom`, `-drive`.
   public var drives: [DriveConfiguration] = []
+  /// `-nic`, `-netdev`, `-device`.
+  public var network = NetworkConfiguration()
   /// `-boot`.
   public var boot = BootConfiguration()
   /// `-bios`, `-L`, `-kernel` …

@@ -39,6 +39,7 @@ extension MachineConfiguration: CustomStringConvertible {
         vga.map { "std, \($0.memoryMegabytes) MiB, prefers \($0.preferredWidth)x\($0.preferredHeight)" }
           ?? "none"
       ))
+    lines += network.lines
     lines.append(("vnc", vnc ?? "none"))
     for (index, port) in serials.enumerated() { lines.append(("com\(index + 1)", port ?? "none")) }
     lines.append(("lpt1", parallel ?? "none"))

@@ -38,8 +38,19 @@ public enum DeviceCatalog {
     Property("bootindex", "int32", "lower numbers boot first"),
   ]
 
+  private static let networkCard = [
+    Property("netdev", "str", "id of a -netdev"),
+    Property("mac", "str", "Ethernet address (52:54:00:12:34:56 and following)"),
+    Property("bus", "str", "pci.0"), Property("addr", "int32", "slot on the PCI bus, in hexadecimal digits"),
+    Property("bootindex", "int32", "lower numbers boot first"),
+    Property("romfile", "str", "option ROM instead of the usual one; empty for none"),
+    Property("rombar", "uint32", "0 leaves the option ROM out (1)"),
+  ]
+
   /// All of them.
   public static let drivers: [DeviceDriver] = [
+    DeviceDriver(
+      name: "e1000", about: "network card, Intel 82540EM (gigabit)", bus: "PCI", properties: networkCard),
     DeviceDriver(name: "ide-hd", about: "hard disk", bus: "IDE", properties: drive),
     DeviceDriver(name: "ide-cd", about: "CD-ROM drive", bus: "IDE", properties: drive),
     DeviceDriver(

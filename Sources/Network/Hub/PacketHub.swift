@@ -12,15 +12,12 @@ public final class PacketHub {
   /// A hub without ports.
   public init(id: Int) { self.id = id }
 
-  /// A port for a card.
+  /// One more port.
   public func makePort() -> HubPort {
     let port = HubPort(self)
     ports.append(port)
     return port
   }
-
-  /// A port that a back end is plugged into.
-  public func plug(_ backEnd: any PacketPort) { makePort().uplink = backEnd }
 
   fileprivate func distribute(_ pieces: UnsafeBufferPointer<iovec>, except origin: HubPort) {
     for port in ports where port !== origin { port.emit(pieces) }
@@ -36,7 +33,7 @@ public final class HubPort: PacketPort, PacketReceiver {
   public weak var receiver: (any PacketReceiver)?
   fileprivate unowned let hub: PacketHub
   /// The back end, which this port is the card of.
-  fileprivate(set) public var uplink: (any PacketPort)? {
+  private var uplink: (any PacketPort)? {
     didSet { uplink?.receiver = self }
   }
   /// Frames that the card has no room for yet.
@@ -44,6 +41,9 @@ public final class HubPort: PacketPort, PacketReceiver {
   private var isCardBusy = false
 
   fileprivate init(_ hub: PacketHub) { self.hub = hub }
+
+  /// Plugs a back end in, instead of a card.
+  public func plug(_ backEnd: any PacketPort) { uplink = backEnd }
 
   // MARK: A card's side
 

@@ -40,8 +40,11 @@ public struct HostForward: Equatable, Sendable, CustomStringConvertible {
     (self.hostPort, self.guestPort) = (hostPort, guestPort)
   }
 
+  /// The host's side of it: "tcp:0.0.0.0:2222".
+  public var source: String { "\(isUDP ? "udp" : "tcp"):\(hostAddress):\(hostPort)" }
+
   public var description: String {
-    "\(isUDP ? "udp" : "tcp"):\(hostAddress):\(hostPort)-\(guestAddress?.description ?? ""):\(guestPort)"
+    "\(source)-\(guestAddress?.description ?? ""):\(guestPort)"
   }
 }
 

@@ -30,6 +30,7 @@ struct ConfigurationBuilder {
     try configureTests()
     try configureDisplay()
     try configureDevices()
+    try configureNetwork()
     try checkBackEnds()
     configureRun()
     try checkDaemon()

@@ -29,6 +29,8 @@ extension ConfigurationBuilder {
         try addDebugConsole(&list, port: try port("chardev:\(chardev)", option: option))
       case "isa-debug-exit": try addDebugExit(&list)
       case "VGA": try addGraphicsCard(&list)
+      case let name where NetworkCardConfiguration.Model(named: name) != nil:
+        try addNetworkCard(NetworkCardConfiguration.Model(named: name)!, id: id, &list)
       default: throw OptionError("\(option): it cannot be added")
       }
       try list.finish()

@@ -19,11 +19,6 @@ extension ConfigurationBuilder {
     try configureTopology()
     try configureCPU()
     try configureAccelerator()
-    for (option, values) in [("-net", machine.net), ("-nic", machine.nic)] {
-      for value in values where value != "none" {
-        throw OptionError("\(option) \(value): network cards are not supported; '\(option) none' is")
-      }
-    }
   }
 
   private mutating func configureMemory() throws(OptionError) {

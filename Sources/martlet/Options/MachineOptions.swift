@@ -73,12 +73,6 @@ struct MachineOptions: ParsableArguments {
     name: option("global"),
     help: ArgumentHelp("Set a property of every device of a driver.", valueName: "driver.prop=value"))
   var global: [String] = []
-  @Option(
-    name: option("net"), help: ArgumentHelp("Network: only 'none' so far.", valueName: "none"))
-  var net: [String] = []
-  @Option(
-    name: option("nic"), help: ArgumentHelp("Network: only 'none' so far.", valueName: "none"))
-  var nic: [String] = []
   @Flag(name: option("nodefaults"), help: "Leave out the devices that are there without being asked for.")
   var noDefaults = false
   @Flag(name: option("no-user-config"), help: "Accepted for QEMU's sake: there is no such file.")

@@ -44,9 +44,6 @@ extension HumanCommands {
       let kind = monitor.machine.input.isAbsolute ? " (absolute)" : ""
       try output.line("* Mouse #\(mouseIndex): QEMU PS/2 Mouse\(kind)")
     },
-    HumanCommand("network", help: "network cards: there are none") { _, _, output in
-      try output.line("There are no network cards")
-    },
     HumanCommand("usb", help: "USB devices: there is no controller") { _, _, _ in
       throw HumanError.failed("USB support not enabled")
     },

@@ -42,7 +42,7 @@ struct HumanCommand: Sendable {
 /// Every command of the human monitor.
 enum HumanCommands {
   static let all: [HumanCommand] =
-    (running + media + screen + input + memory + ports + snapshots + diagnostics + faults + [
+    (running + media + screen + input + network + memory + ports + snapshots + diagnostics + faults + [
       helpCommand, infoCommand,
     ])
     .sorted { $0.name < $1.name }
@@ -51,7 +51,8 @@ enum HumanCommands {
 
   /// What `info` can tell.
   static let topics: [HumanCommand] =
-    (machineTopics + processorTopics + memoryTopics + interruptTopics + deviceTopics + hostTopics)
+    (machineTopics + processorTopics + memoryTopics + interruptTopics + deviceTopics + networkTopics
+    + hostTopics)
     .sorted { $0.name < $1.name }
 
   static let topicsByName = named(topics)

@@ -6,7 +6,7 @@ import OptionSyntax
 extension PropertyList {
   /// The value of an option that can be written in both of QEMU's spellings: `a,key=value` or a JSON object. Members of
   /// objects within are named by paths: `file.filename`.
-  init(anySpelling text: String, option: String, implied: String? = nil) throws(OptionError) {
+  public init(anySpelling text: String, option: String, implied: String? = nil) throws(OptionError) {
     guard text.hasPrefix("{") else {
       self = try PropertyList(text, option: option, implied: implied)
       return
@@ -15,6 +15,11 @@ extension PropertyList {
     do throws(JSONError) { value = try JSONValue(parsing: text) } catch {
       throw OptionError("\(option): that is no JSON: \(error)")
     }
+    try self.init(flattening: value, option: option)
+  }
+
+  /// The members of a JSON object.
+  init(flattening value: JSONValue, option: String) throws(OptionError) {
     var pairs: [(String, String)] = []
     try Self.flatten(value, path: "", option: option, into: &pairs)
     self.init(pairs, option: option)

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Bus
+import Firmware
+import GuestMemory
+import NIC
+import Network
+import PCI
+
+/// A network card on the board.
+struct NetworkCard {
+  let configuration: NetworkCardConfiguration
+  /// `id=`, or the model and a number.
+  let name: String
+  let address: PCIAddress
+  let wire: PacketWire
+  /// The device's end of the cable.
+  let device: any PacketReceiver
+}
+
+extension Board {
+  /// Adds a card and its cable.
+  func addNetworkCard(_ card: NetworkCardConfiguration, number: Int, clock: Clock, files: FirmwareFiles)
+    throws
+  {
+    // A card that comes later may have asked for a slot.
+    let asked = configuration.network.cards.compactMap(\.slot)
+    guard
+      let slot = card.slot ?? (2..<32).first(where: { !asked.contains($0) && pci.freeDevice(from: $0) == $0 })
+    else {
+      throw MachineError(
+        "there is no free slot on the PCI bus for the network card '\(card.id ?? "\(card.model)")'")
+    }
+    let address = PCIAddress(slot)
+    let name = card.id ?? "\(card.model).\(number)"
+    let wire = try networks.wire(cardName: name, to: card.backEnd)
+    let rom = try networkROM(of: card, files: files)?.makeROM()
+    let region = rom.map { rom in
+      MemoryRegion(
+        name: "\(name).rom", base: GuestAddress(UInt64(0)), count: UInt64(rom.byteCount),
+        backing: .rom(rom, offset: 0), priority: 1, isEnabled: false)
+    }
+    let device: any PacketReceiver
+    switch card.model {
+    case .e1000:
+      let nic = E1000(
+        memory: memory.memory, port: wire, address: card.address, clock: clock, optionROM: region, name: name)
+      add(nic, at: address)
+      device = nic
+    }
+    networkCards.append(
+      NetworkCard(configuration: card, name: name, address: address, wire: wire, device: device))
+  }
+
+  /// The ROM through which the firmware boots from the network. The usual one is not missed where iPXE is not installed.
+  private func networkROM(of card: NetworkCardConfiguration, files: FirmwareFiles) throws -> OptionROM? {
+    if let file = card.romFile { return file.isEmpty ? nil : try OptionROM.load(file, files: files) }
+    do {
+      return try OptionROM.load("pxe-\(card.model).rom", files: files)
+    } catch FirmwareFileError.notFound {
+      return nil
+    }
+  }
+}
