@@ -156,7 +156,7 @@ let package = Package(
     tests(of: "EventLoop", uses: ["CHost"]),
     tests(of: "Block", uses: ["CHost", "EventLoop"]),
     tests(of: "CharacterDevice", uses: ["CHost", "EventLoop"]),
-    tests(of: "Network", uses: ["CHost", "EventLoop"]),
+    tests(of: "Network", uses: ["CHost", "CharacterDevice", "EventLoop", "OptionSyntax", log]),
     tests(of: "Display"),
     tests(of: "VNC", uses: ["Display", "EventLoop", "CHost", "DynamicLibrary", log]),
     tests(of: "GuestMemory"),

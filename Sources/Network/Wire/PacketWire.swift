@@ -22,6 +22,9 @@ public final class PacketWire: PacketPort, PacketReceiver {
   public struct Traffic: Sendable, Equatable {
     public var frames: UInt64 = 0
     public var bytes: UInt64 = 0
+
+    /// So many frames with so many bytes together.
+    public init(frames: UInt64 = 0, bytes: UInt64 = 0) { (self.frames, self.bytes) = (frames, bytes) }
   }
 
   /// Whether the cable is plugged in at the card's end.
