@@ -115,13 +115,13 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
     var offset = offset
     if window == .ports {
       switch offset & ~3 {
-      case E1000Port.ioaddr: return UInt64(portIndex) >> UInt64(offset & 3) * 8
+      case E1000Port.ioaddr: return UInt64(portIndex) >> (UInt64(offset & 3) * 8)
       case E1000Port.iodata: offset = Int(portIndex & ~3) | offset & 3
       default: return 0
       }
     }
     // Registers are read whole; a narrow access sees its part.
-    return UInt64(readRegister(offset & ~3)) >> UInt64(offset & 3) * 8
+    return UInt64(readRegister(offset & ~3)) >> (UInt64(offset & 3) * 8)
   }
 
   public func write(_ window: Window, offset: Int, value: UInt64, width: AccessWidth) {

@@ -106,6 +106,8 @@ enum E1000ReceiveDescriptor {
     let rawValue: UInt8
     static let done = Status(rawValue: 1 << 0)
     static let endOfPacket = Status(rawValue: 1 << 1)
+    /// What the last descriptor of a frame has in any case.
+    static let last = Status(rawValue: 3)
     /// IXSM: the checksum bits mean nothing.
     static let ignoreChecksum = Status(rawValue: 1 << 2)
     /// VP: `special` is the tag.

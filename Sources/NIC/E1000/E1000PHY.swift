@@ -60,7 +60,7 @@ struct E1000PHY: Codable, Equatable, Sendable {
   var hasPartner = false
   /// Whether negotiation is under way.
   private(set) var isNegotiating = false
-  /// Link status in the status register stays zero until it is read.
+  /// Link status in the status register, once zero, stays so until it is read.
   private var hasLostLink = false
 
   /// A PHY after power-on, whose negotiation is over.
@@ -126,7 +126,7 @@ struct E1000PHY: Codable, Equatable, Sendable {
       var value: UInt16 = 0x7949
       if isComplete { value |= 1 << 5 }
       if mode != nil && !hasLostLink { value |= 1 << 2 }
-      hasLostLink = false
+      hasLostLink = mode == nil
       return value
     case E1000PHYRegister.partnerAbility: return isComplete ? 0xC5E1 : 0
     case E1000PHYRegister.expansion: return isComplete ? 0x000F : 0x0004

@@ -169,7 +169,7 @@ extension E1000 {
       let isLast = done == frame.count
       let word = E1000ReceiveDescriptor.word(
         length: part, checksum: isLast ? checksum : 0,
-        status: isLast ? status.union([.done, .endOfPacket]) : .done, errors: isLast ? errors : [],
+        status: isLast ? status.union(.last) : .done, errors: isLast ? errors : [],
         special: isLast ? special : 0)
       // One store: a guest that sees DD sees all of it.
       if let bytes = memory.hostBytes(at: descriptor + 8, count: 8, for: .write), bytes.count == 8 {

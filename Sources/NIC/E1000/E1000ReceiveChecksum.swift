@@ -25,7 +25,7 @@ extension E1000 {
     // Whatever comes after the addresses, and the type.
     let packet = body.isEmpty ? UnsafeRawBufferPointer(rebasing: head[12...]) : body
     let finding =
-      wanted.isDisjoint(with: [.ip, .tcpUDP]) ? Finding() : Self.dissect(packet)
+      wanted.contains(.ip) || wanted.contains(.tcpUDP) ? Self.dissect(packet) : Finding()
     if finding.isIPChecked, wanted.contains(.ip) {
       status.insert(.ipChecked)
       if finding.isIPWrong { errors.insert(.ip) }

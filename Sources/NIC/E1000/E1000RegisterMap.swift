@@ -11,7 +11,7 @@ enum E1000RegisterMap {
     var masks: [Int: UInt32] = [
       Register.ctrl: 0xFBFF_FFFF,
       Register.ctrlExt: 0xFFFF_DFFF, Register.fla: 0xFF, Register.fcal: .max, Register.fcah: 0xFFFF,
-      Register.fct: 0xFFFF, Register.vet: 0xFFFF, Register.rctl: 0x07FE_FFFE, Register.fcttv: 0xFFFF,
+      Register.fct: 0xFFFF, Register.vet: 0xFFFF, Register.rctl: 0x07FF_FFFE, Register.fcttv: 0xFFFF,
       Register.txcw: .max, Register.rxcw: .max, Register.tctl: 0x0FFF_FFFA, Register.tipg: 0x3FFF_FFFF,
       Register.ait: 0xFFFF, Register.ledctl: .max, Register.pba: 0x7F, Register.fcrtl: 0x8000_FFF8,
       Register.fcrth: 0xFFF8, Register.rdfh: 0x1FFF, Register.rdft: 0x1FFF, Register.rdfhs: 0x1FFF,
