@@ -52,7 +52,7 @@ let package = Package(
     .target(name: "CTUN"),
     .target(name: "CSSE"),
     .target(name: "CX87"),
-    .target(name: "CCRC"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
     .systemLibrary(name: "CAIO"),
     .systemLibrary(name: "CPixman", pkgConfig: "pixman-1"),
     .systemLibrary(name: "CVNCServer"),
@@ -102,7 +102,7 @@ let package = Package(
     room("IDE", uses: ["Bus", "PCI", "GuestMemory", "Block"]),
     room("VGA", uses: ["Bus", "PCI", "GuestMemory", "Display", "CPixman"]),
     room("Serial", uses: ["Bus", "CharacterDevice"]),
-    room("NIC", uses: ["CCRC", "Bus", "PCI", "GuestMemory", "Network"]),
+    room("NIC", uses: ["CZlib", "Bus", "PCI", "GuestMemory", "Network"]),
     room("Input", uses: ["Bus", "Display"]),
 
     // The board, what controls it, and the command.
