@@ -125,7 +125,7 @@ let package = Package(
     .executableTarget(
       name: "martlet",
       dependencies: [
-        "Control", "Machine", "CharacterDevice", "Network", "JSON", "OptionSyntax", "CHost",
+        "Control", "Machine", "CharacterDevice", "EventLoop", "Network", "JSON", "OptionSyntax", "CHost",
         .product(name: "ArgumentParser", package: "swift-argument-parser"), log,
       ],
       swiftSettings: strict),

@@ -37,6 +37,8 @@ public final class RAMBlock: @unchecked Sendable {
     public var usesHugePages: Bool
     /// All pages are obtained before the guest starts.
     public var isPreallocated: Bool
+    /// The host may keep pages of equal contents once (KSM).
+    public var isMergeable = false
     /// Memory as described; by default private, on ordinary pages, obtained when touched.
     public init(isShared: Bool = false, usesHugePages: Bool = false, isPreallocated: Bool = false) {
       self.isShared = isShared
@@ -104,6 +106,7 @@ public final class RAMBlock: @unchecked Sendable {
     }
     // A core dump of the emulator is not to hold the guest's memory.
     madvise(mapped, length, MADV_DONTDUMP)
+    if backing.isMergeable { madvise(mapped, length, MADV_MERGEABLE) }
     self.name = name
     self.byteCount = byteCount
     self.hostAddress = mapped

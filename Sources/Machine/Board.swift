@@ -51,7 +51,7 @@ final class Board {
   private(set) var realTimeClock: RealTimeClock?
   private(set) var vnc: VNCServer?
   /// COM1 … COM4.
-  static let serialPorts: [(base: UInt16, irq: Int)] = [(0x3F8, 4), (0x2F8, 3), (0x3E8, 4), (0x2E8, 3)]
+  static let serialPorts: [(base: UInt16, irq: Int)] = MachineConfiguration.serialPorts
   let configuration: MachineConfiguration
 
   /// Builds the board. The lock is held.
@@ -128,7 +128,8 @@ final class Board {
     let layout = GuestMemoryLayout(byteCount: configuration.memoryByteCount)
     var contents = CMOSContents(
       memory: layout, cpuCount: configuration.topology.count,
-      bootOrder: configuration.boot.cmosCodes(isFirstBoot: true))
+      bootOrder: configuration.boot.cmosCodes(isFirstBoot: true),
+      checksFloppySignature: configuration.boot.checksFloppySignature)
     for (drive, settings) in zip(drives, configuration.drives) where drive.kind == .disk {
       guard let index = settings.position?.index, let medium = drive.medium else { continue }
       let geometry = DiskGeometry(sectorCount: medium.byteCount / 512)
@@ -227,7 +228,10 @@ final class Board {
     resetCount += 1
     input.releaseAllKeys()
     if resetCount == 2, configuration.boot.once != nil {
-      realTimeClock?.store(CMOSContents(bootOrder: configuration.boot.cmosCodes(isFirstBoot: false)))
+      realTimeClock?.store(
+        CMOSContents(
+          bootOrder: configuration.boot.cmosCodes(isFirstBoot: false),
+          checksFloppySignature: configuration.boot.checksFloppySignature))
     }
     for device in devices { device.reset() }
   }

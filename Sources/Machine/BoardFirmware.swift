@@ -56,11 +56,13 @@ extension Board {
     platform.hasVGA = configuration.vga != nil
     platform.generalPurposeEvents = (PIIX4PowerManagement.generalPurposeEventBase, 4)
     platform.isaDevices = isaDevices
-    try device.addACPI { [platform, unowned power] in
-      // The firmware reads the tables when it has given power management its ports.
-      var current = platform
-      current.powerManagementBase = power.powerManagementBase ?? 0
-      return current
+    if configuration.hasACPI {
+      try device.addACPI { [platform, unowned power] in
+        // The firmware reads the tables when it has given power management its ports.
+        var current = platform
+        current.powerManagementBase = power.powerManagementBase ?? 0
+        return current
+      }
     }
 
     var system = SystemDescription(
@@ -72,7 +74,15 @@ extension Board {
     system.processorVersion = processor.brand
     system.version = MachineConfiguration.version
     system.name = configuration.name ?? ""
-    try device.addSMBIOS(system)
+    system.settings = configuration.smbios.settings
+    for path in configuration.smbios.files {
+      system.files.append(try FirmwareFiles.read(path, limit: Int(UInt16.max)).copy)
+    }
+    do {
+      try device.addSMBIOS(system)
+    } catch let error as SMBIOSError {
+      throw MachineError("-smbios: \(error)")
+    }
   }
 
   /// The largest file given with `-fw_cfg`, in bytes.

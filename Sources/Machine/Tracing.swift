@@ -67,9 +67,17 @@ extension Machine {
   /// The text of `-cpu help`.
   public static var cpuHelp: String {
     let models = KVMEngine.supportedModels.map {
-      "\($0.name)\(String(repeating: " ", count: max(1, 10 - $0.name.count)))\($0.summary)"
+      "x86 \($0.name)\(String(repeating: " ", count: max(1, 18 - $0.name.count)))\($0.summary)"
     }
-    return (models + ["", "features: \(KVMEngine.allFeatureNames.joined(separator: " "))", ""]).joined(
-      separator: "\n")
+    var lines = ["Available CPUs:"] + models + ["", "Recognized CPUID flags:"]
+    var line = ""
+    for name in KVMEngine.allFeatureNames {
+      if line.count + name.count > 76 {
+        lines.append(line)
+        line = ""
+      }
+      line += line.isEmpty ? "  \(name)" : " \(name)"
+    }
+    return (lines + [line, ""]).joined(separator: "\n")
   }
 }

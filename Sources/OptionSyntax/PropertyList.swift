@@ -116,6 +116,19 @@ public struct PropertyList: Sendable {
     )
   }
 
+  /// Takes a property out of which there is one way only here.
+  /// - Parameters:
+  ///   - values: the values that mean that way.
+  ///   - reason: why there is no other, for the error.
+  public mutating func takeFixed(_ key: String, _ values: [String], because reason: String)
+    throws(OptionError)
+  {
+    guard let value = take(key) else { return }
+    guard values.contains(value) else {
+      throw OptionError("\(option): \(key)=\(value) is not supported: \(reason); \(key)=\(values[0]) is")
+    }
+  }
+
   /// Takes all properties out whose names begin with `prefix`, as a list without it.
   public mutating func takeAll(prefix: String) -> PropertyList {
     let taken = properties.filter { $0.key.hasPrefix(prefix) }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import ArgumentParser
+import CHost
 import CharacterDevice
 import Control
+import EventLoop
 import Glibc
 import Machine
 import OptionSyntax
@@ -51,6 +53,7 @@ enum Main {
     _ configuration: MachineConfiguration, log: Log, settle: () throws(OptionError) -> PIDFile?
   ) -> Int32 {
     do {
+      try claimHost(configuration)
       let machine = try Machine(configuration, log: log)
       let monitors = try Monitors(machine: machine)
       let tests = try QTestServer(machine: machine)
@@ -71,6 +74,14 @@ enum Main {
     }
   }
 
+  /// What the whole process is to be: its name, and its place in memory.
+  private static func claimHost(_ configuration: MachineConfiguration) throws(HostError) {
+    if let name = configuration.processName { _ = martlet_setname(name) }
+    guard !configuration.isMemoryLocked || mlockall(MCL_CURRENT | MCL_FUTURE) == 0 else {
+      throw HostError("-overcommit mem-lock=on: cannot lock the memory (see 'ulimit -l')")
+    }
+  }
+
   /// The answer to options that ask rather than start something.
   private static func answer(to arguments: [String]) throws(OptionError) -> String? {
     for (index, argument) in arguments.enumerated() {
@@ -83,10 +94,16 @@ enum Main {
       case ("-device", let text?) where text.hasSuffix(",help") || text.hasSuffix(",?"):
         let name = String(text.prefix { $0 != "," })
         return DeviceCatalog.help(for: try DeviceCatalog.driver(name, option: "-device"))
-      case ("-M", "help"), ("-machine", "help"): return "pc  i440FX and PIIX3 (default)\n"
+      case ("-M", "help"), ("-machine", "help"), ("-M", "?"), ("-machine", "?"):
+        return ConfigurationBuilder.machineHelp
+      case ("-M", let text?), ("-machine", let text?):
+        if ["help", "?"].contains(text.split(separator: ",").last) {
+          return ConfigurationBuilder.machinePropertyHelp
+        }
       case ("-accel", "help"): return "kvm\nsoft\nqtest\nauto\n"
       case ("-vga", "help"): return "std   VGA with Bochs VBE (default)\nnone\n"
-      case ("-cpu", "help"): return Machine.cpuHelp
+      case ("-chardev", "help"): return ConfigurationBuilder.characterDeviceHelp
+      case ("-cpu", "help"), ("-cpu", "?"): return Machine.cpuHelp
       case ("-trace", "help"), ("-d", "help"): return Machine.traceHelp
       default: continue
       }

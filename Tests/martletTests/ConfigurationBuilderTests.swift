@@ -3,6 +3,7 @@
 import Block
 import CPU
 import CharacterDevice
+import Firmware
 import Machine
 import OptionSyntax
 import Testing
@@ -200,6 +201,87 @@ private func configuration(_ arguments: String...) throws -> MachineConfiguratio
         _ = try builder.build()
       }
     }
+  }
+}
+
+@Suite struct ToolstackOptionTests {
+  /// As libvirt 9 starts a guest with IDE disks and VNC, without what other tests have.
+  @Test func aLibvirtGuest() throws {
+    let machine = try configuration(
+      "-name", "guest=vm1,debug-threads=on", "-S", "-machine",
+      "pc-i440fx-7.2,usb=off,vmport=off,dump-guest-core=off", "-accel", "kvm", "-cpu",
+      "host,migratable=on", "-m", "size=1048576k", "-overcommit", "mem-lock=off", "-smp",
+      "2,sockets=2,cores=1,threads=1", "-uuid", "c7a5fdbd-edaf-9455-926a-d65c16db1809", "-no-user-config",
+      "-nodefaults", "-chardev", "socket,id=charmonitor,fd=22,server=on,wait=off", "-mon",
+      "chardev=charmonitor,id=monitor,mode=control", "-rtc", "base=utc,driftfix=slew", "-global",
+      "kvm-pit.lost_tick_policy=delay", "-no-hpet", "-no-shutdown", "-global", "PIIX4_PM.disable_s3=1",
+      "-global", "PIIX4_PM.disable_s4=1", "-boot", "menu=off,strict=on", "-blockdev",
+      #"{"driver":"file","filename":"/x.img","node-name":"libvirt-1-storage","auto-read-only":true,"discard":"unmap"}"#,
+      "-blockdev",
+      #"{"node-name":"libvirt-1-format","read-only":false,"driver":"raw","file":"libvirt-1-storage"}"#,
+      "-device",
+      #"{"driver":"ide-hd","bus":"ide.0","unit":0,"drive":"libvirt-1-format","id":"ide0-0-0","bootindex":1}"#,
+      "-device", #"{"driver":"ide-cd","bus":"ide.0","unit":1,"id":"ide0-0-1"}"#, "-chardev",
+      "pty,id=charserial0", "-device",
+      #"{"driver":"isa-serial","chardev":"charserial0","id":"serial0","index":0}"#,
+      "-audiodev", #"{"id":"audio1","driver":"none"}"#, "-vnc", "127.0.0.1:0,audiodev=audio1", "-device",
+      #"{"driver":"VGA","id":"video0","vgamem_mb":16,"bus":"pci.0","addr":"0x2"}"#, "-sandbox", "off",
+      "-msg", "timestamp=on")
+    #expect(machine.name == "vm1" && machine.memoryByteCount == 1 << 30 && machine.topology.sockets == 2)
+    #expect(machine.drives.map(\.deviceID) == ["ide0-0-0", "ide0-0-1"])
+    #expect(machine.drives[0].file == "/x.img" && machine.drives[0].image.discard == .unmap)
+    #expect(machine.monitors.map(\.mode) == [.control] && machine.serials == ["chardev:charserial0"])
+    #expect(machine.startsPaused && machine.pausesOnPowerOff && machine.boot.isStrict)
+    #expect(machine.parallel == nil && machine.vga != nil && machine.accelerators == [.kvm])
+  }
+
+  @Test func machineProperties() throws {
+    let machine = try configuration(
+      "-machine", "pc,acpi=off,fd-bootchk=off,mem-merge=on,kernel=/k", "-machine", "append=a,,b", "-M",
+      "accel=kvm:tcg")
+    #expect(!machine.hasACPI && !machine.boot.checksFloppySignature && machine.memoryBacking.isMergeable)
+    #expect(machine.firmware.kernel == "/k" && machine.firmware.commandLine == "a,b")
+    #expect(machine.accelerators == [.kvm, .soft])
+    #expect(try !configuration("-no-acpi").hasACPI)
+    #expect(try !configuration("-no-fd-bootchk", "-boot", "c").boot.checksFloppySignature)
+    #expect(try configuration("-machine", "graphics=off").vnc == nil)
+    #expect(try configuration("-overcommit", "mem-lock=on").isMemoryLocked)
+    #expect(try configuration("-name", "a,process=b").processName == "b")
+    let actions = try configuration("-action", "reboot=shutdown,shutdown=pause", "-action", "reboot=reset")
+    #expect(!actions.endsOnReset && actions.pausesOnPowerOff)
+  }
+
+  @Test func whatIsNotThereIsRefusedByName() {
+    for (arguments, words) in [
+      (["-machine", "q35"], ["Q35", "'pc'"]), (["-machine", "pc,usb=on"], ["usb=on", "usb=off is"]),
+      (["-machine", "pc,hpet=on"], ["HPET"]), (["-machine", "pc,dump-guest-core=on"], ["dump-guest-memory"]),
+      (["-global", "PIIX4_PM.disable_s3=0"], ["disable_s3=1 is"]),
+      (["-global", "PIIX4_PM.disable_s5=0"], ["did you mean 'disable_s"]),
+      (["-sandbox", "on,spawn=deny"], ["-runas"]), (["-audiodev", "alsa,id=a"], ["driver=none is"]),
+      (["-overcommit", "cpu-pm=on"], ["cpu-pm=off is"]), (["-action", "reboot=pause"], ["reset, shutdown"]),
+      (["-smbios", "type=9,x=y"], ["type=9", "file="]), (["-smbios", "x=y"], ["type= or file="]),
+      (["-smbios", "type=0,release=1"], ["release=1", "dot"]),
+      (["-smbios", "type=1,seral=1"], ["did you mean 'serial'"]),
+      (["-smbios", "type=11,path=/nonexistent"], ["/nonexistent"]),
+      (["-nodefaults", "-chardev", "null,id=c", "-device", "isa-serial,chardev=c,iobase=0x2f8"], ["0x3f8"]),
+    ] {
+      let error = #expect(throws: OptionError.self, "\(arguments)") {
+        var builder = ConfigurationBuilder(try Martlet.parse(arguments))
+        _ = try builder.build()
+      }
+      for word in words { #expect(error?.description.contains(word) == true, "\(word) in \(error as Any)") }
+    }
+  }
+
+  @Test func smbiosFields() throws {
+    let machine = try configuration(
+      "-smbios", "type=1,manufacturer=A,,B,uuid=00112233-4455-6677-8899-aabbccddeeff", "-smbios",
+      "type=1,serial=S", "-smbios", "type=0,uefi=yes,release=1.2", "-smbios", "type=11,value=x,value=y",
+      "-smbios", "file=/f", "-smbios", "type=2")
+    let settings = machine.smbios.settings
+    #expect(settings[1, .manufacturer] == "A,B" && settings[1, .serial] == "S" && settings[0, .uefi] == "on")
+    #expect(settings.oemStrings == ["x", "y"] && settings.has(type: 2) && !settings.has(type: 3))
+    #expect(machine.smbios.files == ["/f"] && machine.uuid == "00112233-4455-6677-8899-aabbccddeeff")
   }
 }
 

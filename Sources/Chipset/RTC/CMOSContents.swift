@@ -39,15 +39,18 @@ public struct CMOSContents: Sendable, Equatable {
 
   /// Just the bytes that tell what to boot from: up to three of QEMU's codes, 1 floppy, 2 hard disk, 3 CD, 4
   /// network.
-  public init(bootOrder: [UInt8]) {
+  /// - Parameter checksFloppySignature: whether only a floppy with a boot signature is booted from.
+  public init(bootOrder: [UInt8], checksFloppySignature: Bool = true) {
     let order = bootOrder.prefix(3) + [0, 0, 0]
     bytes[Byte.bootFlags2] = order[0] & 15 | order[1] << 4
-    bytes[Byte.bootFlags1] = order[2] << 4
+    bytes[Byte.bootFlags1] = order[2] << 4 | (checksFloppySignature ? 0 : 1)
   }
 
   /// The contents for a machine with the given memory and CPUs, and what it boots from.
-  public init(memory: GuestMemoryLayout, cpuCount: Int, bootOrder: [UInt8]) {
-    self.init(bootOrder: bootOrder)
+  public init(
+    memory: GuestMemoryLayout, cpuCount: Int, bootOrder: [UInt8], checksFloppySignature: Bool = true
+  ) {
+    self.init(bootOrder: bootOrder, checksFloppySignature: checksFloppySignature)
     bytes[Byte.equipment] = Self.equipment
     set(Byte.baseMemory, min(memory.below4GiB >> 10, 640), count: 2)
     let extended = min(memory.below4GiB > 1 << 20 ? (memory.below4GiB - (1 << 20)) >> 10 : 0, 65535)

@@ -13,6 +13,9 @@ public final class FirmwareBlob: @unchecked Sendable {
   let bytes: UnsafeRawBufferPointer
   private let mapping: UnsafeMutableRawPointer?
 
+  /// The bytes in an array of their own.
+  public var copy: [UInt8] { Array(bytes) }
+
   /// The length in bytes.
   public var count: Int { bytes.count }
 

@@ -30,6 +30,13 @@ struct SMBIOSStructure {
     strings += bytes + [0]
   }
 
+  /// Appends a string that nothing refers to but its number; an empty one is a space, as no string may be empty.
+  mutating func addText(_ text: String) {
+    let bytes = text.utf8.filter { $0 != 0 }
+    strings += (bytes.isEmpty ? [0x20] : bytes) + [0]
+    stringCount &+= 1
+  }
+
   private static let maximumStringByteCount = 256
 
   /// The encoded form. Two zeroes end it, even if there is no string.

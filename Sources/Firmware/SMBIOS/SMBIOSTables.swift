@@ -23,6 +23,11 @@ public struct SystemDescription: Equatable, Sendable {
   /// The version of the emulator.
   public var version = ""
 
+  /// `-smbios type=`: what is to be said instead.
+  public var settings = SMBIOSSettings()
+  /// `-smbios file=`: structures that are added, each in place of all that would be there of its type.
+  public var files: [[UInt8]] = []
+
   /// A machine with this much RAM and these CPUs.
   public init(
     ramBelow4G: UInt64, ramAbove4G: UInt64, socketCount: Int = 1, coresPerSocket: Int = 1,
@@ -49,78 +54,129 @@ public struct SMBIOSTables: Equatable, Sendable {
   private static let product = "PC (i440FX + PIIX)"
   private static let noHandle: UInt16 = 0xFFFE
   private static let unknownHandle: UInt16 = 0xFFFF
+  private static let chassisHandle: UInt16 = 0x0300
   private static let memoryArrayHandle: UInt16 = 0x1000
 
   /// The tables that describe `system`.
-  public init(_ system: SystemDescription) {
-    let memory = Self.memory(system)
+  public init(_ system: SystemDescription) throws(SMBIOSError) {
+    var files: [SMBIOSFileStructure] = []
+    for contents in system.files {
+      let file = try SMBIOSFileStructure(contents)
+      guard !system.settings.has(type: file.type) else { throw .fieldsGiven(type: file.type) }
+      files.append(file)
+    }
     let processors = (0..<system.socketCount).map { Self.processor($0, system) }
-    let first = [Self.bios(system), Self.system(system), Self.chassis(system)]
-    let structures = (first + processors + memory + [Self.bootStatus, Self.end]).map(\.bytes)
+    let first = [Self.bios(system), Self.system(system)] + Self.baseboard(system) + [Self.chassis(system)]
+    let own = (first + processors + Self.oemStrings(system) + Self.memory(system) + [Self.bootStatus]).map(
+      \.bytes)
+    let replaced = Set(files.map(\.type))
+    let structures =
+      files.map(\.bytes) + own.filter { !replaced.contains($0[0]) } + [Self.end.bytes]
     tables = structures.flatMap { $0 }
+    guard tables.count <= Int(UInt16.max) else { throw .tooLarge }
     anchor = Self.anchor(structures)
   }
 
   /// Type 0, BIOS information (section 7.1).
   private static func bios(_ system: SystemDescription) -> SMBIOSStructure {
+    let settings = system.settings
     var structure = SMBIOSStructure(type: 0, handle: 0x0000)
-    structure.add(manufacturer)
-    structure.add(system.version)
+    structure.add(settings.text(0, .vendor, manufacturer))
+    structure.add(settings.text(0, .version, system.version))
     structure.add(UInt16(0xE800))  // where the run-time part begins
-    structure.add("01/01/2026")
+    structure.add(settings.text(0, .date, "01/01/2026"))
     structure.add(UInt8(1))  // 64 KiB units of ROM, minus one
     structure.add(UInt64(1 << 7 | 1 << 15 | 1 << 16))  // PCI, boot from CD, selectable boot
-    structure.add([0x01, 0x14])  // ACPI; targeted content distribution, virtual machine
-    structure.add([0xFF, 0xFF, 0xFF, 0xFF])  // no release numbers of BIOS and embedded controller
+    // ACPI; targeted content distribution, virtual machine, and, if it is said to, UEFI
+    structure.add([0x01, settings.flag(0, .uefi) ? 0x1C : 0x14])
+    let release = settings.release(0, .release) ?? (0xFF, 0xFF)
+    structure.add([release.0, release.1, 0xFF, 0xFF])  // no release number of an embedded controller
     return structure
   }
 
   /// Type 1, system information (section 7.2).
   private static func system(_ system: SystemDescription) -> SMBIOSStructure {
+    let settings = system.settings
     var structure = SMBIOSStructure(type: 1, handle: 0x0100)
-    structure.add(manufacturer)
-    structure.add(product)
-    structure.add(system.version)
-    structure.add("")  // serial number
-    structure.add(system.uuid.smbiosBytes)
+    structure.add(settings.text(1, .manufacturer, manufacturer))
+    structure.add(settings.text(1, .product, product))
+    structure.add(settings.text(1, .version, system.version))
+    structure.add(settings.text(1, .serial, ""))
+    structure.add((settings[1, .uuid].flatMap { SystemUUID($0) } ?? system.uuid).smbiosBytes)
     structure.add(UInt8(6))  // woken by the power switch
-    structure.add("")  // SKU
-    structure.add("")  // family
+    structure.add(settings.text(1, .sku, ""))
+    structure.add(settings.text(1, .family, ""))
     return structure
+  }
+
+  /// Type 2, baseboard (section 7.3): only if somebody has something to say about it.
+  private static func baseboard(_ system: SystemDescription) -> [SMBIOSStructure] {
+    let settings = system.settings
+    guard settings.has(type: 2) else { return [] }
+    var structure = SMBIOSStructure(type: 2, handle: 0x0200)
+    structure.add(settings.text(2, .manufacturer, manufacturer))
+    structure.add(settings.text(2, .product, product))
+    structure.add(settings.text(2, .version, system.version))
+    structure.add(settings.text(2, .serial, ""))
+    structure.add(settings.text(2, .asset, ""))
+    structure.add(UInt8(1))  // it hosts the processors
+    structure.add(settings.text(2, .location, ""))
+    structure.add(chassisHandle)
+    structure.add([0x0A, 0])  // a motherboard; no contained objects
+    return [structure]
   }
 
   /// Type 3, chassis (section 7.4).
   private static func chassis(_ system: SystemDescription) -> SMBIOSStructure {
-    var structure = SMBIOSStructure(type: 3, handle: 0x0300)
-    structure.add(manufacturer)
+    let settings = system.settings
+    var structure = SMBIOSStructure(type: 3, handle: chassisHandle)
+    structure.add(settings.text(3, .manufacturer, manufacturer))
     structure.add(UInt8(1))  // other
-    structure.add(system.version)
-    structure.add("")  // serial number
-    structure.add(system.name)
+    structure.add(settings.text(3, .version, system.version))
+    structure.add(settings.text(3, .serial, ""))
+    structure.add(settings.text(3, .asset, system.name))
     structure.add([3, 3, 3, 2])  // boot-up, power, thermal state safe; security unknown
     structure.add([UInt8](repeating: 0, count: 4 + 4))  // OEM; height, cords, contained elements
-    structure.add("")  // SKU
+    structure.add(settings.text(3, .sku, ""))
     return structure
   }
 
   /// Type 4, processor (section 7.5).
   private static func processor(_ index: Int, _ system: SystemDescription) -> SMBIOSStructure {
+    let settings = system.settings
     var structure = SMBIOSStructure(type: 4, handle: 0x0400 + UInt16(truncatingIfNeeded: index))
-    structure.add("CPU \(index)")
+    structure.add("\(settings.text(4, .socketPrefix, "CPU")) \(index)")
     structure.add([3, 1])  // central processor, other family
-    structure.add(manufacturer)
-    structure.add(system.processorID)
-    structure.add(system.processorVersion.isEmpty ? system.version : system.processorVersion)
+    structure.add(settings.text(4, .manufacturer, manufacturer))
+    structure.add(settings.wideNumber(4, .processorID) ?? system.processorID)
+    let name = system.processorVersion.isEmpty ? system.version : system.processorVersion
+    structure.add(settings.text(4, .version, name))
     structure.add(UInt8(0))  // voltage unknown,
-    structure.add([UInt8](repeating: 0, count: 6))  // speeds, too
+    structure.add(UInt16(0))  // external clock, too
+    structure.add(settings.number(4, .maximumSpeed))
+    structure.add(settings.number(4, .currentSpeed))
     structure.add([0x41, 1])  // populated and enabled; other upgrade
     for _ in 1...3 { structure.add(unknownHandle) }  // caches
-    for _ in 1...3 { structure.add("") }  // serial number, asset tag, part number
+    structure.add(settings.text(4, .serial, ""))
+    structure.add(settings.text(4, .asset, ""))
+    structure.add(settings.text(4, .part, ""))
     let cores = UInt8(clamping: system.coresPerSocket)
     structure.add([cores, cores, UInt8(clamping: system.coresPerSocket * system.threadsPerCore)])
     structure.add(UInt16(1 << 1))  // characteristics unknown
     structure.add(UInt16(1))  // other family
     return structure
+  }
+
+  /// Type 11, OEM strings (section 7.12): only if there are any. A structure numbers its strings with a byte.
+  private static func oemStrings(_ system: SystemDescription) -> [SMBIOSStructure] {
+    let strings = system.settings.oemStrings
+    return stride(from: 0, to: strings.count, by: 255).enumerated().map { index, start in
+      let group = strings[start..<min(start + 255, strings.count)]
+      var structure = SMBIOSStructure(type: 11, handle: 0x0E00 + UInt16(truncatingIfNeeded: index))
+      structure.add(UInt8(truncatingIfNeeded: group.count))
+      for text in group { structure.addText(text) }
+      return structure
+    }
   }
 
   // MARK: Memory
@@ -138,7 +194,7 @@ public struct SMBIOSTables: Equatable, Sendable {
     let moduleSize = moduleByteCount(total)
     let count = max(1, (total + moduleSize - 1) / moduleSize)
     let modules = (0..<count).map { index in
-      module(Int(index), byteCount: min(moduleSize, total - index * moduleSize))
+      module(Int(index), byteCount: min(moduleSize, total - index * moduleSize), system.settings)
     }
     var ranges = [addresses(0, base: 0, byteCount: system.ramBelow4G)]
     if system.ramAbove4G > 0 { ranges.append(addresses(1, base: 1 << 32, byteCount: system.ramAbove4G)) }
@@ -158,7 +214,9 @@ public struct SMBIOSTables: Equatable, Sendable {
   }
 
   /// Type 17, memory device (section 7.18).
-  private static func module(_ index: Int, byteCount: UInt64) -> SMBIOSStructure {
+  private static func module(_ index: Int, byteCount: UInt64, _ settings: SMBIOSSettings)
+    -> SMBIOSStructure
+  {
     var structure = SMBIOSStructure(type: 17, handle: 0x1100 + UInt16(truncatingIfNeeded: index))
     structure.add(memoryArrayHandle)
     structure.add(noHandle)
@@ -167,16 +225,19 @@ public struct SMBIOSTables: Equatable, Sendable {
     let mib = (byteCount + (1 << 20) - 1) >> 20
     structure.add(UInt16(mib < 0x7FFF ? mib : 0x7FFF))
     structure.add([9, 0])  // DIMM, of no set
-    structure.add("DIMM \(index)")
-    structure.add("")  // bank
+    structure.add("\(settings.text(17, .locatorPrefix, "DIMM")) \(index)")
+    structure.add(settings.text(17, .bank, ""))
     structure.add(UInt8(7))  // RAM
     structure.add(UInt16(1 << 1))  // of another kind
-    structure.add(UInt16(0))  // speed unknown
-    structure.add(manufacturer)
-    for _ in 1...3 { structure.add("") }  // serial number, asset tag, part number
+    structure.add(settings.number(17, .speed))
+    structure.add(settings.text(17, .manufacturer, manufacturer))
+    structure.add(settings.text(17, .serial, ""))
+    structure.add(settings.text(17, .asset, ""))
+    structure.add(settings.text(17, .part, ""))
     structure.add(UInt8(0))  // rank unknown
     structure.add(UInt32(mib < 0x7FFF ? 0 : mib & 0x7FFF_FFFF))
-    structure.add([UInt8](repeating: 0, count: 8))  // configured speed, voltages: unknown
+    structure.add(settings.number(17, .speed))  // as it is configured
+    structure.add([UInt8](repeating: 0, count: 6))  // voltages: unknown
     return structure
   }
 
@@ -227,8 +288,8 @@ public struct SMBIOSTables: Equatable, Sendable {
 
 extension FirmwareConfigurationDevice {
   /// Adds the SMBIOS files.
-  public func addSMBIOS(_ system: SystemDescription) throws(FirmwareConfigurationError) {
-    let tables = SMBIOSTables(system)
+  public func addSMBIOS(_ system: SystemDescription) throws {
+    let tables = try SMBIOSTables(system)
     try addFile("etc/smbios/smbios-tables", tables.tables)
     try addFile("etc/smbios/smbios-anchor", tables.anchor)
   }

@@ -3,6 +3,7 @@
 import Block
 import CPU
 import CharacterDevice
+import Firmware
 import GuestMemory
 
 /// Everything that is to be known to build a machine: what the command line says, as one value.
@@ -17,6 +18,14 @@ public struct MachineConfiguration: Sendable {
   public var memoryByteCount: UInt64 = 256 << 20
   /// How the host provides the RAM.
   public var memoryBacking = RAMBlock.Backing()
+  /// `-overcommit mem-lock=on`: nothing of the process is ever written to swap space.
+  public var isMemoryLocked = false
+  /// Off with `-no-acpi`: the firmware gets no ACPI tables.
+  public var hasACPI = true
+  /// `-smbios`.
+  public var smbios = SMBIOSConfiguration()
+  /// `-name …,process=`: what `ps` shows.
+  public var processName: String?
   /// `-smp`.
   public var topology = CPUTopology()
   /// `-cpu`.
@@ -63,6 +72,13 @@ public struct MachineConfiguration: Sendable {
   public var pausesOnPowerOff = false
   /// `-trace`: the categories to be traced.
   public var tracedCategories: [String] = []
+
+  /// Where COM1 … COM4 are.
+  public static let serialPorts: [(base: UInt16, irq: Int)] = [
+    (0x3F8, 4), (0x2F8, 3), (0x3E8, 4), (0x2E8, 3),
+  ]
+  /// Where LPT1 is.
+  public static let parallelPort: (base: UInt16, irq: Int) = (0x378, 7)
 
   /// A machine with 256 MiB, one CPU, a VGA card, and nothing to boot.
   public init() {}
@@ -147,6 +163,8 @@ public struct BootConfiguration: Sendable, Equatable {
   public var menuWaitMilliseconds: Int?
   /// How long until a failed boot is tried again, in milliseconds; nil for never.
   public var rebootTimeoutMilliseconds: Int?
+  /// A floppy without a boot signature is not booted from (off with `-no-fd-bootchk`).
+  public var checksFloppySignature = true
   /// Only the devices in the order are tried.
   public var isStrict = false
   /// The default order.
@@ -168,6 +186,16 @@ public struct FirmwareConfigurationOptions: Sendable, Equatable {
   /// `-fw_cfg`.
   public var files: [FirmwareFileConfiguration] = []
   /// Nothing but the BIOS.
+  public init() {}
+}
+
+/// `-smbios`.
+public struct SMBIOSConfiguration: Sendable, Equatable {
+  /// What the tables are to say instead of what they would.
+  public var settings = SMBIOSSettings()
+  /// Files with a structure each.
+  public var files: [String] = []
+  /// The usual tables.
   public init() {}
 }
 

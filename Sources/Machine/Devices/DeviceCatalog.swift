@@ -35,6 +35,8 @@ public enum DeviceCatalog {
     Property("bus", "str", "ide.0 or ide.1"), Property("unit", "uint32", "0 is the master, 1 the slave"),
     Property("serial", "str", "serial number the guest reads, at most 20 characters"),
     Property("ver", "str", "version of its firmware, at most 8 characters (1.0)"),
+    Property("werror", "str", "a write that fails: report, ignore, stop or enospc"),
+    Property("rerror", "str", "a read that fails: report, ignore or stop"),
     Property("bootindex", "int32", "lower numbers boot first"),
   ]
 
@@ -47,6 +49,11 @@ public enum DeviceCatalog {
     Property("rombar", "uint32", "0 leaves the option ROM out (1)"),
   ]
 
+  private static let isaPlace = [
+    Property("iobase", "uint32", "I/O port: the one that its number has"),
+    Property("irq", "uint32", "interrupt: the one that its number has"), Property("bus", "str", "isa.0"),
+  ]
+
   /// All of them.
   public static let drivers: [DeviceDriver] = [
     DeviceDriver(
@@ -57,10 +64,11 @@ public enum DeviceCatalog {
       name: "isa-serial", about: "serial port", bus: "ISA",
       properties: [
         Property("chardev", "str", "id of a -chardev"), Property("index", "uint32", "0 is COM1 … 3 is COM4"),
-      ]),
+      ] + isaPlace),
     DeviceDriver(
       name: "isa-parallel", about: "parallel port", bus: "ISA",
-      properties: [Property("chardev", "str", "id of a -chardev")]),
+      properties: [Property("chardev", "str", "id of a -chardev"), Property("index", "uint32", "0")]
+        + isaPlace),
     DeviceDriver(
       name: "isa-debugcon", about: "debug console: bytes written to an I/O port", bus: "ISA",
       properties: [
@@ -80,6 +88,7 @@ public enum DeviceCatalog {
         Property("vgamem_mb", "uint32", "video memory in MiB, a power of two (16)"),
         Property("xres", "uint32", "preferred width in the EDID (1024)"),
         Property("yres", "uint32", "preferred height in the EDID (768)"),
+        Property("bus", "str", "pci.0"), Property("addr", "str", "02.0"),
         Property("romfile", "str", "option ROM instead of the usual one"),
       ]),
   ]
@@ -94,17 +103,19 @@ public enum DeviceCatalog {
 
   /// The text of `-device help`: a line each.
   public static var help: String {
-    drivers.map { "\(padded($0.name)) \($0.about), on \($0.bus)\n" }.joined()
+    drivers.map { "name \"\($0.name)\", bus \($0.bus), desc \"\($0.about)\"\n" }.joined()
       + "'-device NAME,help' lists the properties of one.\n"
   }
 
   /// The text of `-device NAME,help`.
   public static func help(for driver: DeviceDriver) -> String {
-    "\(driver.name): \(driver.about), on \(driver.bus)\n"
-      + driver.properties.map { "  \(padded("\($0.name)=<\($0.type)>")) \($0.about)\n" }.joined()
+    "\(driver.name) options:\n"
+      + driver.properties.sorted { $0.name < $1.name }.map {
+        "  \(padded("\($0.name)=<\($0.type)>")) - \($0.about)\n"
+      }.joined()
   }
 
   private static func padded(_ text: String) -> String {
-    text + String(repeating: " ", count: max(1, 20 - text.count))
+    text + String(repeating: " ", count: max(1, 22 - text.count))
   }
 }

@@ -93,7 +93,8 @@ extension VNCConfiguration {
       if try Self.flag(value, of: option, in: text) {
         throw .unsupportedOption(option, instead: "let the viewer connect")
       }
-    case "audiodev", "power-control", "lossy", "non-adaptive", "lock-key-sync", "key-delay-ms", "display",
+    case "audiodev": break  // There is no sound to be sent.
+    case "power-control", "lossy", "non-adaptive", "lock-key-sync", "key-delay-ms", "display",
       "head",
       "to-port", "connections", "ipv4", "ipv6", "id":
       throw .unsupportedOption(option, instead: "leave it out")

@@ -32,7 +32,8 @@ struct ConfigurationBuilder {
     try configureDevices()
     try configureNetwork()
     try checkBackEnds()
-    configureRun()
+    try configureRun()
+    try checkSandbox()
     try checkDaemon()
     return configuration
   }
@@ -60,10 +61,35 @@ struct ConfigurationBuilder {
     }
   }
 
-  private mutating func configureRun() {
+  /// `-sandbox`.
+  private func checkSandbox() throws(OptionError) {
+    guard let text = options.process.sandbox else { return }
+    var list = try PropertyList(text, option: "-sandbox", implied: "enable")
+    guard try list.takeFlag("enable") ?? false else { return }
+    throw OptionError(
+      "-sandbox \(text): there is no filter of system calls; -runas and -chroot confine the process, and so do"
+        + " systemd's SystemCallFilter= and NoNewPrivileges=")
+  }
+
+  private enum Reboot: String, CaseIterable { case reset, shutdown }
+  private enum Shutdown: String, CaseIterable { case poweroff, pause }
+
+  private mutating func configureRun() throws(OptionError) {
     configuration.startsPaused = options.running.startPaused
     configuration.endsOnReset = options.running.noReboot
     configuration.pausesOnPowerOff = options.running.noShutdown
+    for text in options.running.actions {
+      var list = try PropertyList(text, option: "-action")
+      if let action = try list.takeChoice("reboot", of: Reboot.self) {
+        configuration.endsOnReset = action == .shutdown
+      }
+      if let action = try list.takeChoice("shutdown", of: Shutdown.self) {
+        configuration.pausesOnPowerOff = action == .pause
+      }
+      // Without a watchdog there is nothing for it to do.
+      _ = list.take("watchdog")
+      try list.finish()
+    }
     let items = options.running.debugItems?.split(separator: ",").map(String.init) ?? []
     configuration.tracedCategories = options.running.trace + items
   }

@@ -73,6 +73,11 @@ extension ConfigurationBuilder {
     guard let position = drive.position, isFree(position.channel, position.unit) else {
       throw OptionError("\(list.option): the place bus=ide.\(drive.position?.channel ?? 0) is taken")
     }
+    drive.writeErrorPolicy = try list.takeChoice("werror") ?? drive.writeErrorPolicy
+    drive.readErrorPolicy = try list.takeChoice("rerror") ?? drive.readErrorPolicy
+    guard drive.readErrorPolicy != .enospc else {
+      throw OptionError("\(list.option): rerror=enospc makes no sense for reads")
+    }
     if let serial = list.take("serial") { drive.serial = try checkedSerial(serial, option: list.option) }
     if let version = list.take("ver") {
       drive.firmwareVersion = try checkedVersion(version, option: list.option)
@@ -97,6 +102,7 @@ extension ConfigurationBuilder {
     let index =
       try list.takeInteger("index", in: 0...3) ?? ports.firstIndex(where: { $0 == nil }) ?? ports.count
     guard index < 4 else { throw OptionError("\(list.option): there is room for four serial ports only") }
+    try takeISAPlace(&list, MachineConfiguration.serialPorts[index])
     while ports.count <= index { ports.append(nil) }
     guard ports[index] == nil else {
       throw OptionError(
@@ -112,7 +118,23 @@ extension ConfigurationBuilder {
       throw OptionError(
         "\(list.option): LPT1 is there already; there is one only ('-parallel none' removes it)")
     }
+    _ = try list.takeInteger("index", in: 0...0)
+    try takeISAPlace(&list, MachineConfiguration.parallelPort)
     configuration.parallel = try port("chardev:\(chardev)", option: list.option)
+  }
+
+  /// Where a port is by its number: it may be said, but not be elsewhere.
+  private func takeISAPlace(_ list: inout PropertyList, _ place: (base: UInt16, irq: Int)) throws(OptionError)
+  {
+    try list.takeFixed("bus", ["isa.0"], because: "there is one ISA bus")
+    if let given = try list.takeInteger("iobase", in: 0...0xFFFF), given != Int(place.base) {
+      throw OptionError(
+        "\(list.option): iobase=0x\(String(given, radix: 16)) is not supported: the port is at 0x\(String(place.base, radix: 16))"
+      )
+    }
+    if let given = try list.takeInteger("irq", in: 0...15), given != place.irq {
+      throw OptionError("\(list.option): irq=\(given) is not supported: the port has IRQ \(place.irq)")
+    }
   }
 
   /// A debug console, with what is left of its properties.
@@ -137,7 +159,7 @@ extension ConfigurationBuilder {
     guard options.display.vga == "none" || options.machine.noDefaults && options.display.vga == nil else {
       throw OptionError("\(list.option): there is a graphics card already; '-vga none' leaves it out")
     }
-    _ = list.take("bus")
+    try list.takeFixed("bus", ["pci.0", "pci"], because: "there is one PCI bus")
     let address = list.take("addr")
     guard address.map({ ["2", "02", "0x2", "02.0", "2.0"].contains($0) }) ?? true else {
       throw OptionError("\(list.option): the graphics card is at addr=02.0, nowhere else")

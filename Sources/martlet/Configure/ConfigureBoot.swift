@@ -16,6 +16,7 @@ extension ConfigurationBuilder {
     {
       throw OptionError("\(option) belongs to a kernel: give -kernel too")
     }
+    for text in boot.smbios { try addSMBIOS(text) }
     for text in boot.firmwareFiles { configuration.firmware.files.append(try firmwareFile(text)) }
     guard let text = boot.boot else { return }
     var list = try PropertyList(text, option: "-boot", implied: "order")

@@ -66,6 +66,11 @@ extension ConfigurationBuilder {
 
   private static let backEnds = ["null", "stdio", "pty", "file", "pipe", "ringbuf", "socket", "vc"]
 
+  /// The text of `-chardev help`.
+  static var characterDeviceHelp: String {
+    "Available chardev backend types:\n" + backEnds.sorted().map { "  \($0)\n" }.joined()
+  }
+
   private func specification(_ kind: String, _ list: inout PropertyList) throws(OptionError)
     -> CharacterPortSpecification
   {

@@ -8,7 +8,7 @@ extension ConfigurationBuilder {
   /// `-m -smp -cpu -accel -M -name -uuid -mem-path -mem-prealloc`.
   mutating func configureMachine() throws(OptionError) {
     let machine = options.machine
-    configuration.name = machine.name
+    try configureName()
     if let uuid = machine.uuid {
       guard isUUID(uuid) else {
         throw OptionError("-uuid: '\(uuid)' is not of the form 8-4-4-4-12 hexadecimal digits")
@@ -18,7 +18,32 @@ extension ConfigurationBuilder {
     try configureMemory()
     try configureTopology()
     try configureCPU()
-    try configureAccelerator()
+    try configureMachineType()
+    try checkAudio()
+  }
+
+  /// `-name`.
+  private mutating func configureName() throws(OptionError) {
+    guard let text = options.machine.name else { return }
+    var list = try PropertyList(text, option: "-name", implied: "guest")
+    configuration.name = list.take("guest")
+    configuration.processName = list.take("process")
+    // Threads always have names.
+    _ = try list.takeFlag("debug-threads")
+    try list.finish()
+  }
+
+  /// `-audiodev`.
+  private func checkAudio() throws(OptionError) {
+    for text in options.machine.audioDevices {
+      var list = try PropertyList(anySpelling: text, option: "-audiodev", implied: "driver")
+      try list.takeFixed("driver", ["none"], because: "there is no sound")
+      _ = list.take("id")
+      _ = try list.takeInteger("timer-period", in: 0...Int.max)
+      _ = list.takeAll(prefix: "in.")
+      _ = list.takeAll(prefix: "out.")
+      try list.finish()
+    }
   }
 
   private mutating func configureMemory() throws(OptionError) {
@@ -40,6 +65,12 @@ extension ConfigurationBuilder {
       }
       configuration.memoryBacking.usesHugePages = true
       configuration.memoryBacking.isShared = true
+    }
+    if let text = machine.overcommit {
+      var list = try PropertyList(text, option: "-overcommit")
+      configuration.isMemoryLocked = try list.takeFlag("mem-lock") ?? false
+      try list.takeFixed("cpu-pm", ["off"], because: "the host keeps the power management of its CPUs")
+      try list.finish()
     }
     if machine.memShared { configuration.memoryBacking.isShared = true }
     if machine.memPrealloc { configuration.memoryBacking.isPreallocated = true }
@@ -87,6 +118,11 @@ extension ConfigurationBuilder {
         configuration.cpu.added.append(String(part.dropFirst()))
       } else if part.hasPrefix("-") {
         configuration.cpu.removed.append(String(part.dropFirst()))
+      } else if [
+        "migratable=on", "migratable=off", "migratable=yes", "migratable=no", "check", "enforce", "check=on",
+        "enforce=on",
+      ].contains(part) {
+        // A machine never moves to another host, and a feature that is asked for and missing is always an error.
       } else if part.hasSuffix("=on") {
         configuration.cpu.added.append(String(part.dropLast(3)))
       } else if part.hasSuffix("=off") {
@@ -94,28 +130,6 @@ extension ConfigurationBuilder {
       } else {
         throw OptionError("-cpu: '\(part)' must be +feature, -feature, feature=on or feature=off")
       }
-    }
-  }
-
-  private mutating func configureAccelerator() throws(OptionError) {
-    var names = options.machine.accel
-    if let text = options.machine.machine {
-      var list = try PropertyList(text, option: "-M", implied: "type")
-      let type = list.take("type") ?? "pc"
-      guard type == "pc" || type.hasPrefix("pc-i440fx") else {
-        throw OptionError("-M \(type): there is no such machine; 'pc' (i440FX and PIIX3) is what there is")
-      }
-      if let name = list.take("accel") { names.insert(name, at: 0) }
-      try list.finish()
-    }
-    // "kvm:tcg" asks for the first that works; "tcg" is what QEMU calls its engine in software.
-    for part in names.flatMap({ $0.split(separator: ":") }).map(String.init) where part != "auto" {
-      guard let accelerator = Accelerator(rawValue: part == "tcg" ? "soft" : part) else {
-        throw OptionError(
-          "-accel \(part): there is no such engine\(didYouMean(part, in: Accelerator.allCases.map(\.rawValue))); "
-            + "known: kvm, soft, qtest, auto")
-      }
-      configuration.accelerators.append(accelerator)
     }
   }
 

@@ -13,6 +13,8 @@ extension ConfigurationBuilder {
     for text in given.mon {
       var list = try PropertyList(text, option: "-mon", implied: "chardev")
       guard let id = list.take("chardev") else { throw OptionError("-mon: chardev= is missing") }
+      // Nothing names a monitor.
+      _ = list.take("id")
       let mode = try list.takeChoice("mode", of: MonitorConfiguration.Mode.self) ?? .readline
       let isPretty = try list.takeFlag("pretty") ?? false
       guard mode == .control || !isPretty else {

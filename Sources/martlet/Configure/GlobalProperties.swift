@@ -7,6 +7,16 @@ import OptionSyntax
 struct GlobalProperties {
   private var values: [String: [String: String]] = [:]
 
+  /// Properties of what the board always has, of which there is one way only: the values that mean it, and why.
+  private static let builtIn: [String: [String: (values: [String], reason: String)]] = [
+    "PIIX4_PM": [
+      "disable_s3": (["1", "on", "true"], "there is no suspend to RAM"),
+      "disable_s4": (["1", "on", "true"], "there is no suspend to disk"),
+    ],
+    "kvm-pit": ["lost_tick_policy": (["delay", "discard"], "lost ticks are not made up for")],
+    "mc146818rtc": ["lost_tick_policy": (["discard"], "lost ticks are not made up for")],
+  ]
+
   /// No properties.
   init() {}
 
@@ -14,6 +24,16 @@ struct GlobalProperties {
   init(_ texts: [String]) throws(OptionError) {
     for text in texts {
       let (name, property, value) = try Self.split(text)
+      if let known = Self.builtIn[name] {
+        guard let (values, reason) = known[property] else {
+          throw OptionError(
+            "-global: \(name) has no property '\(property)'\(didYouMean(property, in: known.keys))")
+        }
+        guard values.contains(value) else {
+          throw OptionError("-global \(text) is not supported: \(reason); \(property)=\(values[0]) is")
+        }
+        continue
+      }
       let driver = try DeviceCatalog.driver(name, option: "-global")
       guard driver.properties.contains(where: { $0.name == property }) else {
         let known = driver.properties.map(\.name)

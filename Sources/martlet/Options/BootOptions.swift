@@ -12,6 +12,9 @@ struct BootOptions: ParsableArguments {
       "Boot order (c disk, d CD, n network, a floppy) and menu.",
       valueName: "order[,once=,menu=on,splash-time=ms,reboot-timeout=ms,strict=on]"))
   var boot: String?
+  @Flag(
+    name: option("no-fd-bootchk"), help: "Boot from floppies without a boot signature, too: fd-bootchk=off.")
+  var noFloppyCheck = false
   @Option(name: option("bios"), help: ArgumentHelp("BIOS image instead of SeaBIOS.", valueName: "file"))
   var bios: String?
   @Option(
@@ -28,6 +31,14 @@ struct BootOptions: ParsableArguments {
   var initrd: String?
   @Option(name: option("append"), help: ArgumentHelp("The kernel's command line.", valueName: "text"))
   var append: String?
+  @Option(
+    name: option("smbios"),
+    help: ArgumentHelp(
+      """
+      What the SMBIOS tables say, e.g. type=1,manufacturer=,product=,serial=,uuid= (0 BIOS, 1 system, 2 board, \
+      3 chassis, 4 processor, 11 OEM strings, 17 memory); or a structure from a file.
+      """, valueName: "type=n,field=text|file=f"))
+  var smbios: [String] = []
   @Option(
     name: option("fw_cfg"),
     help: ArgumentHelp(

@@ -38,8 +38,10 @@ struct MachineOptions: ParsableArguments {
       .customShort("M"), .customLong("M"), .customLong("machine", withSingleDash: true),
       .customLong("machine"),
     ],
-    help: ArgumentHelp("Machine type: pc (i440FX and PIIX3).", valueName: "type[,accel=]"))
-  var machine: String?
+    help: ArgumentHelp(
+      "Machine type: pc (i440FX and PIIX3); '-machine TYPE,help' lists the properties.",
+      valueName: "type[,prop=value]"))
+  var machine: [String] = []
   @Flag(name: option("enable-kvm"), help: "Same as -accel kvm.")
   var enableKVM = false
   @Option(
@@ -49,7 +51,15 @@ struct MachineOptions: ParsableArguments {
   var memPrealloc = false
   @Flag(name: option("mem-shared"), help: "Keep the RAM in a memfd that other processes can map.")
   var memShared = false
-  @Option(name: option("name"), help: ArgumentHelp("Name of the guest, for viewers.", valueName: "name"))
+  @Option(
+    name: option("overcommit"),
+    help: ArgumentHelp("mem-lock=on keeps all memory out of swap space.", valueName: "mem-lock=on|off"))
+  var overcommit: String?
+  @Option(
+    name: option("name"),
+    help: ArgumentHelp(
+      "Name of the guest, for viewers and messages; process= is what ps shows.",
+      valueName: "[guest=]name[,process=]"))
   var name: String?
   @Option(
     name: option("uuid"), help: ArgumentHelp("UUID the guest sees in SMBIOS.", valueName: "uuid"))
@@ -73,6 +83,14 @@ struct MachineOptions: ParsableArguments {
     name: option("global"),
     help: ArgumentHelp("Set a property of every device of a driver.", valueName: "driver.prop=value"))
   var global: [String] = []
+  @Option(
+    name: option("audiodev"),
+    help: ArgumentHelp("Sound: only the driver 'none' so far.", valueName: "none,id="))
+  var audioDevices: [String] = []
+  @Flag(name: option("no-acpi"), help: "No ACPI tables for the guest: as -machine acpi=off.")
+  var noACPI = false
+  @Flag(name: option("no-hpet"), help: "Accepted for QEMU's sake: there is no HPET.")
+  var noHPET = false
   @Flag(name: option("nodefaults"), help: "Leave out the devices that are there without being asked for.")
   var noDefaults = false
   @Flag(name: option("no-user-config"), help: "Accepted for QEMU's sake: there is no such file.")

@@ -22,6 +22,11 @@ struct ProcessOptions: ParsableArguments {
     help: ArgumentHelp("Make this directory the root when everything is open.", valueName: "dir"))
   var chroot: String?
   @Option(
+    name: option("sandbox"),
+    help: ArgumentHelp(
+      "A filter of system calls: only 'off' so far; -runas and -chroot confine.", valueName: "off"))
+  var sandbox: String?
+  @Option(
     name: option("msg"),
     help: ArgumentHelp(
       "What messages begin with: the time, the guest's name.", valueName: "timestamp=on[,guest-name=on]"))

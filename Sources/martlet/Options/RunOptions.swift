@@ -13,6 +13,12 @@ struct RunOptions: ParsableArguments {
   @Flag(name: option("no-shutdown"), help: "Pause instead of ending when the guest switches off.")
   var noShutdown = false
   @Option(
+    name: option("action"),
+    help: ArgumentHelp(
+      "What ends the machine: reboot=reset or shutdown, shutdown=poweroff or pause.",
+      valueName: "event=action"))
+  var actions: [String] = []
+  @Option(
     name: option("d"),
     help: ArgumentHelp("Trace these categories, separated by commas: as -trace.", valueName: "items"))
   var debugItems: String?
