@@ -25,15 +25,35 @@ public enum CharacterPortSpecification: Equatable, Sendable {
   /// `ringbuf`: kept in memory for monitors to read.
   case ringBuffer(byteCount: Int)
 
+  /// `…,logfile=PATH,logappend=on`: what the guest writes is also kept in a file.
+  indirect case logged(CharacterPortSpecification, path: String, appends: Bool)
+
+  /// This, with the log that `list` asks for (`logfile=`, `logappend=`), if it does.
+  public func withLog(_ list: inout PropertyList) throws(OptionError) -> CharacterPortSpecification {
+    let path = list.take("logfile")
+    let appends = try list.takeFlag("logappend")
+    guard let path else {
+      guard appends == nil else { throw OptionError("\(list.option): logappend= belongs to a logfile=") }
+      return self
+    }
+    guard !path.isEmpty else { throw OptionError("\(list.option): logfile= is empty") }
+    return .logged(self, path: path, appends: appends ?? false)
+  }
+
+  /// This, without a log.
+  public var unlogged: CharacterPortSpecification {
+    if case .logged(let port, _, _) = self { port } else { self }
+  }
+
   // MARK: Parsing
 
   private static let words = [
     "none", "null", "stdio", "mon:stdio", "pty", "vc", "file:PATH", "pipe:PATH", "unix:PATH", "tcp:HOST:PORT",
-    "ringbuf",
+    "telnet:HOST:PORT", "ringbuf",
   ]
   /// What QEMU knows besides, with the nearest that there is here.
   private static let foreign = [
-    "telnet": "tcp:HOST:PORT", "websocket": "tcp:HOST:PORT", "udp": "tcp:HOST:PORT", "mon": "mon:stdio",
+    "websocket": "tcp:HOST:PORT", "udp": "tcp:HOST:PORT", "mon": "mon:stdio",
     "msmouse": "null", "braille": "null", "con": "stdio", "/dev/": "file:PATH",
   ]
 
@@ -50,7 +70,7 @@ public enum CharacterPortSpecification: Equatable, Sendable {
     default: break
     }
     if text.hasPrefix("vc:") { return .null }
-    if let settings = try socket(text) { return .socket(settings) }
+    if let port = try socket(text) { return port }
     if text == "ringbuf" || text.hasPrefix("ringbuf,") { return try ringBuffer(text) }
     for (prefix, make) in [("file:", { .file(path: $0) }), ("pipe:", { .pipe(path: $0) })]
       as [(String, (String) -> CharacterPortSpecification)]
@@ -72,10 +92,11 @@ public enum CharacterPortSpecification: Equatable, Sendable {
     throw .unknown(text: text, nearest: nearest)
   }
 
-  /// `unix:PATH,…`, `tcp:HOST:PORT,…` and `fd:N,…`, with what follows the commas as QEMU has it.
-  private static func socket(_ text: String) throws(CharacterPortError) -> SocketSettings? {
+  /// `unix:PATH,…`, `tcp:HOST:PORT,…`, `telnet:HOST:PORT,…` and `fd:N,…`, with what follows the commas as QEMU has it.
+  private static func socket(_ text: String) throws(CharacterPortError) -> CharacterPortSpecification? {
     let isUnix = text.hasPrefix("unix:")
-    guard isUnix || text.hasPrefix("tcp:") || text.hasPrefix("fd:") else { return nil }
+    let isTelnet = text.hasPrefix("telnet:")
+    guard isUnix || isTelnet || text.hasPrefix("tcp:") || text.hasPrefix("fd:") else { return nil }
     do throws(OptionError) {
       var list = try PropertyList(text, option: "character device '\(text)'", implied: "where")
       let place = String((list.take("where") ?? "").drop { $0 != ":" }.dropFirst())
@@ -89,13 +110,14 @@ public enum CharacterPortSpecification: Equatable, Sendable {
       } else {
         guard let colon = place.lastIndex(of: ":"), let port = UInt16(place[place.index(after: colon)...])
         else {
-          throw OptionError("'\(text)' is incomplete: it is written 'tcp:HOST:PORT'")
+          throw OptionError(
+            "'\(text)' is incomplete: it is written '\(isTelnet ? "telnet" : "tcp"):HOST:PORT'")
         }
         address = .tcp(host: place[..<colon].filter { $0 != "[" && $0 != "]" }, port: port)
       }
-      let settings = try SocketSettings(&list, address: address)
+      let port = try Self.socket(SocketSettings(&list, address: address, isTelnet: isTelnet)).withLog(&list)
       try list.finish()
-      return settings
+      return port
     } catch { throw .wrong("\(error)") }
   }
 
@@ -141,6 +163,7 @@ public enum CharacterPortSpecification: Equatable, Sendable {
     case .pipe(let path): "pipe:\(path)"
     case .pty: "pty"
     case .socket(let settings): settings.label
+    case .logged(let port, _, _): port.label
     case .ringBuffer: "ringbuf"
     }
   }
@@ -167,6 +190,14 @@ public enum CharacterPortSpecification: Equatable, Sendable {
         let (channel, path) = try PseudoTerminal.make()
         return try DescriptorPort(channel: channel, peerPath: path, loop: loop)
       case .socket(let settings): return try SocketPort(settings, loop: loop)
+      case .logged(let specification, let path, let appends):
+        guard let port = try specification.open(loop: loop) else { return nil }
+        do {
+          return try LoggedPort(port, path: path, appends: appends)
+        } catch {
+          port.close()
+          throw error
+        }
       case .ringBuffer(let byteCount): return RingBufferPort(capacity: byteCount, keepsNewest: true)
       }
     } catch let error as HostError {

@@ -13,6 +13,8 @@ final class CharacterPorts {
     let label: String
     var text: String
     let port: any CharacterPort
+    /// The port without its log.
+    var bare: any CharacterPort { (port as? LoggedPort)?.port ?? port }
     let shared: MultiplexedPort?
     var isUsed = false
   }
@@ -78,11 +80,10 @@ final class CharacterPorts {
     if isShared {
       shared = MultiplexedPort(port) { [unowned control] in control.requestShutdown(.host) }
     }
-    entries.append(Entry(label: label, text: specification.label, port: port, shared: shared))
-    if specification == .pty, let path = (port as? DescriptorPort)?.peerPath {
-      notices.append("\(label) is on \(path)")
-    }
-    if let socket = port as? SocketPort, socket.settings.isServer {
+    let entry = Entry(label: label, text: specification.label, port: port, shared: shared)
+    entries.append(entry)
+    if let path = (entry.bare as? DescriptorPort)?.peerPath { notices.append("\(label) is on \(path)") }
+    if let socket = entry.bare as? SocketPort, socket.settings.isServer {
       if case .tcp = socket.settings.address { notices.append("\(label) is on \(socket.settings.label)") }
     }
     return entries.count - 1
@@ -107,9 +108,9 @@ extension CharacterPorts {
   var facts: [Facts] {
     entries.map { entry in
       var name = entry.text
-      if let socket = entry.port as? SocketPort {
+      if let socket = entry.bare as? SocketPort {
         name = (socket.isConnected ? "" : "disconnected:") + socket.settings.label
-      } else if let path = (entry.port as? DescriptorPort)?.peerPath {
+      } else if let path = (entry.bare as? DescriptorPort)?.peerPath {
         name = "pty:\(path)"
       }
       return Facts(label: entry.label, name: name, isOpen: entry.isUsed || entry.shared != nil)
@@ -147,6 +148,6 @@ extension CharacterPorts {
 
   /// The memory that a front end writes to, to be looked at; nil if there is none of that name.
   func ringBuffer(_ label: String) -> RingBufferPort? {
-    entries.first { $0.label == label }?.port as? RingBufferPort
+    entries.first { $0.label == label }?.bare as? RingBufferPort
   }
 }

@@ -69,8 +69,9 @@ enum Main {
       if let message = end.message { log.message("martlet: \(message)") }
       return end.status
     } catch {
-      Log.standardError("martlet: \(error)\n")
-      return 1
+      log.message("martlet: \(error)")
+      // Whoever ends the process while it waits for somebody gets what ends it later, too.
+      return Machine.isEndingPending ? 0 : 1
     }
   }
 

@@ -58,6 +58,37 @@ import Testing
     #expect(access(path, F_OK) != 0)
   }
 
+  /// What nobody reads does not keep the next client waiting, whichever comes first: its end or the next.
+  @Test(arguments: [true, false])
+  func unreadInputOfOneThatLeftIsGivenUp(leavesFirst: Bool) throws {
+    let port = try server()
+    let device = RecordingReceiver()
+    device.room = 2
+    harness.lock.withLock { port.receiver = device }
+    let first = try client()
+    send(first, String(repeating: "x", count: 5000))
+    #expect(harness.run { device.received.count == 2 })
+    if leavesFirst { close(first) }
+    harness.settle()
+    // Nobody waits: what was sent before the end is still read.
+    #expect(device.closed == 0)
+    let second = try client()
+    harness.settle()
+    if !leavesFirst {
+      #expect(device.opened == 1)
+      close(first)
+    }
+    #expect(harness.run { device.closed == 1 && device.opened == 2 })
+    send(second, "new")
+    harness.lock.withLock {
+      device.room = 10
+      port.receiverBecameReady()
+    }
+    #expect(harness.run { device.received == Array("xxnew".utf8) })
+    close(second)
+    harness.lock.withLock { port.close() }
+  }
+
   @Test func aSlowClientLosesNothing() throws {
     let port = try server()
     let device = RecordingReceiver()

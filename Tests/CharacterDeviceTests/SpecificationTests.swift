@@ -19,6 +19,23 @@ import Testing
     #expect(try CharacterPortSpecification.parse(text) == expected)
   }
 
+  @Test func telnetAndLogs() throws {
+    var settings = SocketSettings(address: .tcp(host: "h", port: 23))
+    (settings.isServer, settings.waitsForClient, settings.isTelnet) = (true, false, true)
+    #expect(try CharacterPortSpecification.parse("telnet:h:23,server,nowait") == .socket(settings))
+    #expect(
+      try CharacterPortSpecification.parse("tcp:h:23,telnet=on,server=on,wait=off").label
+        == "telnet:h:23,server=on")
+    #expect(
+      try CharacterPortSpecification.parse("telnet:h:23,server,nowait,logfile=/l,,x,logappend=on")
+        == .logged(.socket(settings), path: "/l,x", appends: true))
+    for wrong in [
+      "telnet:h", "tcp:h:1,websocket=on", "tcp:h:1,tls-creds=x", "tcp:h:1,logappend=on", "unix:/x,logfile=",
+    ] {
+      #expect(throws: CharacterPortError.self, "\(wrong)") { try CharacterPortSpecification.parse(wrong) }
+    }
+  }
+
   private static let refused: [(String, CharacterPortError)] = [
     ("sdtio", .unknown(text: "sdtio", nearest: "stdio")), ("nul", .unknown(text: "nul", nearest: "null")),
     ("flie:x", .unknown(text: "flie:x", nearest: "file:PATH")), ("", .unknown(text: "", nearest: "vc")),

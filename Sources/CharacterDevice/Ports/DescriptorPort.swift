@@ -22,6 +22,8 @@ public final class DescriptorPort: CharacterPort {
   public let peerPath: String?
   /// Called once, with the machine's lock held, when the input has ended.
   public var onInputEnd: (() -> Void)?
+  /// Called with the machine's lock held when something came, or the other side went, that the device does not take now.
+  var onInputLeft: (() -> Void)?
 
   private let channel: DescriptorChannel
   private let loop: EventLoop
@@ -137,6 +139,15 @@ public final class DescriptorPort: CharacterPort {
   private func inputEvent(_ found: EventLoop.Interest) {
     if channel.isBidirectional && !found.isDisjoint(with: [.writable, .closed]) { outputEvent(found) }
     pollInput()
+    if !incoming.isEmpty && !isClosed { onInputLeft?() }
+  }
+
+  /// Whether the other side of a socket will send no more, though not all that it sent may have been read.
+  var peerHasGone: Bool {
+    // poll(2): "stream socket peer closed connection, or shut down writing half"; glibc shows it to _GNU_SOURCE only.
+    let hungUp: Int16 = 0x2000
+    var descriptor = pollfd(fd: channel.input, events: hungUp, revents: 0)
+    return poll(&descriptor, 1, 0) > 0
   }
 
   /// The device took less than was offered before, and has room again.

@@ -91,14 +91,14 @@ public enum HostSocket {
     switch address {
     case .unix(let path, let isAbstract):
       return try withUnixAddress(path, isAbstract) { (address, count) throws(HostError) in
-        try opened(AF_UNIX, "cannot connect to '\(path)'") {
-          Glibc.connect($0, address, count) == 0 || isConnected($0, milliseconds)
+        try connected(AF_UNIX, "cannot connect to '\(path)'", milliseconds) {
+          Glibc.connect($0, address, count)
         }
       }
     case .tcp(let host, let port):
       return try eachAddress(host, port, isPassive: false) { (info) throws(HostError) in
-        try opened(info.ai_family, "cannot connect to \(host) port \(port)") {
-          Glibc.connect($0, info.ai_addr, info.ai_addrlen) == 0 || isConnected($0, milliseconds)
+        try connected(info.ai_family, "cannot connect to \(host) port \(port)", milliseconds) {
+          Glibc.connect($0, info.ai_addr, info.ai_addrlen)
         }
       }
     case .descriptor(let descriptor):
@@ -112,18 +112,30 @@ public enum HostSocket {
     }
   }
 
-  private static func isConnected(_ descriptor: Int32, _ milliseconds: Int32) -> Bool {
-    guard errno == EINPROGRESS else { return false }
-    var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-    guard poll(&waiting, 1, milliseconds) > 0 else {
-      errno = ETIMEDOUT
-      return false
+  /// A socket for which `begin` has begun to connect, when it is connected.
+  private static func connected(
+    _ family: Int32, _ what: String, _ milliseconds: Int32, _ begin: (Int32) -> Int32
+  ) throws(HostError) -> Int32 {
+    var isUnderWay = false
+    let descriptor = try opened(family, what) {
+      if begin($0) == 0 { return true }
+      isUnderWay = errno == EINPROGRESS
+      return isUnderWay
     }
-    var code: Int32 = 0
-    var count = socklen_t(MemoryLayout<Int32>.size)
-    getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &count)
-    errno = code
-    return code == 0
+    guard isUnderWay else { return descriptor }
+    do throws(HostError) {
+      guard try EndingSignals.wait(for: descriptor, POLLOUT, milliseconds: milliseconds, what: what) else {
+        throw HostError(what, code: ETIMEDOUT)
+      }
+      var code: Int32 = 0
+      var count = socklen_t(MemoryLayout<Int32>.size)
+      getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &count)
+      guard code == 0 else { throw HostError(what, code: code) }
+      return descriptor
+    } catch {
+      Glibc.close(descriptor)
+      throw error
+    }
   }
 
   // MARK: Addresses
@@ -205,7 +217,10 @@ public enum HostSocket {
     var failure = HostError("the host '\(host)' has no address", code: EADDRNOTAVAIL)
     var entry = list
     while let info = entry?.pointee {
-      do throws(HostError) { return try body(info) } catch { failure = error }
+      do throws(HostError) { return try body(info) } catch {
+        guard error.code != EINTR else { throw error }
+        failure = error
+      }
       entry = info.ai_next
     }
     throw failure

@@ -6,7 +6,8 @@ import Glibc
 
 /// A port on a socket: a server that serves one client after the other, or a client.
 ///
-/// While nobody is connected, output is taken and lost. A second client waits until the first has left.
+/// While nobody is connected, output is taken and lost. A second client waits until the first has left. What a client that
+/// has left sent is still read, until the next one comes.
 public final class SocketPort: CharacterPort {
   public weak var receiver: (any CharacterReceiver)? {
     didSet {
@@ -24,6 +25,11 @@ public final class SocketPort: CharacterPort {
   private var link: DescriptorPort?
   private var timer: RetryTimer?
   private var isClosed = false
+  /// Somebody has come while another was there.
+  private var isClientWaiting = false
+  private var telnet: TelnetFilter?
+  /// A byte 255 is under way to a Telnet client, and its second half had no room.
+  private var owesEscape = false
 
   /// Whether somebody is at the other side.
   public var isConnected: Bool { link != nil }
@@ -42,7 +48,7 @@ public final class SocketPort: CharacterPort {
       }
       do throws(HostError) {
         if settings.waitsForClient { try waitForFirstClient() }
-        acceptWatch = try loop.watch(listener, for: link == nil ? .readable : []) { [unowned self] _ in
+        acceptWatch = try loop.watch(listener, for: acceptInterest) { [unowned self] _ in
           acceptClient()
         }
       } catch {
@@ -65,26 +71,25 @@ public final class SocketPort: CharacterPort {
   private func waitForFirstClient() throws(HostError) {
     let text = "martlet: waiting for a client of \(settings.label)\n"
     _ = text.withCString { Glibc.write(STDERR_FILENO, $0, strlen($0)) }
-    var set = sigset_t()
-    sigemptyset(&set)
-    for signal in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&set, signal) }
-    let signals = signalfd(-1, &set, Int32(SFD_CLOEXEC))
-    defer { if signals >= 0 { Glibc.close(signals) } }
     while link == nil {
-      var waiting = [
-        pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
-        pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
-      ]
-      guard poll(&waiting, 2, -1) > 0 || errno == EINTR else { throw HostError("cannot wait for a client") }
-      guard waiting[1].revents == 0 else {
-        throw HostError("the wait for a client of \(settings.label) was ended", code: EINTR)
-      }
-      if waiting[0].revents != 0 { acceptClient() }
+      _ = try EndingSignals.wait(
+        for: listener, POLLIN, milliseconds: -1, what: "the wait for a client of \(settings.label) was ended")
+      acceptClient()
     }
   }
 
+  /// Who comes while another is there is announced once.
+  private var acceptInterest: EventLoop.Interest {
+    link == nil ? .readable : [.readable, .edgeTriggered]
+  }
+
   private func acceptClient() {
-    guard link == nil, !isClosed else { return }
+    guard !isClosed else { return }
+    guard link == nil else {
+      isClientWaiting = true
+      return giveWay()
+    }
+    isClientWaiting = false
     let descriptor = martlet_accept4(listener, Int32(SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue))
     guard descriptor >= 0 else {
       // Without descriptors left, the client would be announced again and again.
@@ -104,6 +109,11 @@ public final class SocketPort: CharacterPort {
     if link == nil { acceptWatch?.interest = .readable }
   }
 
+  /// A client that has left does not keep the next one waiting with what the device has not read.
+  private func giveWay() {
+    if isClientWaiting, link?.peerHasGone == true { disconnect() }
+  }
+
   private func tryAgain() {
     guard link == nil, !isClosed else { return }
     // On the event loop: who does not answer at once is asked again later.
@@ -119,8 +129,12 @@ public final class SocketPort: CharacterPort {
     let link = try DescriptorPort(
       channel: DescriptorChannel(input: descriptor, output: descriptor), loop: loop)
     link.onInputEnd = { [unowned self] in disconnect() }
+    link.onInputLeft = { [unowned self] in giveWay() }
     self.link = link
-    acceptWatch?.interest = []
+    acceptWatch?.interest = acceptInterest
+    telnet = settings.isTelnet ? TelnetFilter() : nil
+    owesEscape = false
+    if telnet != nil && settings.isServer { _ = TelnetFilter.greeting.withUnsafeBytes { link.write($0) } }
     link.receiver = self
     receiver?.characterPortOpened()
   }
@@ -154,7 +168,39 @@ public final class SocketPort: CharacterPort {
 
   // MARK: The device's side
 
-  public func write(_ bytes: UnsafeRawBufferPointer) -> Int { link?.write(bytes) ?? bytes.count }
+  public func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+    guard let link else { return bytes.count }
+    return telnet == nil ? link.write(bytes) : writeEscaped(bytes, to: link)
+  }
+
+  /// Writes to a Telnet client: a byte 255 is doubled.
+  private func writeEscaped(_ bytes: UnsafeRawBufferPointer, to link: DescriptorPort) -> Int {
+    guard finishEscape(link) else { return 0 }
+    var done = 0
+    while done < bytes.count {
+      let plain = bytes[done...].prefix { $0 != TelnetFilter.command }
+      if plain.isEmpty {
+        guard writeEscape(link) else { return done }
+        done += 1
+        owesEscape = true
+        guard finishEscape(link) else { return done }
+      } else {
+        let count = link.write(UnsafeRawBufferPointer(rebasing: plain))
+        done += count
+        guard count == plain.count else { return done }
+      }
+    }
+    return done
+  }
+
+  private func finishEscape(_ link: DescriptorPort) -> Bool {
+    if owesEscape { owesEscape = !writeEscape(link) }
+    return !owesEscape
+  }
+
+  private func writeEscape(_ link: DescriptorPort) -> Bool {
+    withUnsafeBytes(of: TelnetFilter.command, link.write) == 1
+  }
 
   public func receiverBecameReady() { link?.receiverBecameReady() }
 
@@ -176,8 +222,27 @@ public final class SocketPort: CharacterPort {
 
 extension SocketPort: CharacterReceiver {
   /// Bytes of the client; until there is a device they wait.
-  public func receive(_ bytes: UnsafeRawBufferPointer) -> Int { receiver?.receive(bytes) ?? 0 }
-  public func characterPortBecameWritable() { receiver?.characterPortBecameWritable() }
+  public func receive(_ bytes: UnsafeRawBufferPointer) -> Int {
+    guard let receiver, var filter = telnet else { return receiver?.receive(bytes) ?? 0 }
+    for (index, byte) in bytes.enumerated() {
+      telnet = filter
+      switch filter.take(byte) {
+      case .swallow: break
+      case .breakSignal: receiver.receiveBreak()
+      case .answer(let answer):
+        if !owesEscape { _ = answer.withUnsafeBytes { link?.write($0) } }
+      case .pass(let byte):
+        // What is not taken comes again, and is looked at anew.
+        guard withUnsafeBytes(of: byte, receiver.receive) > 0 else { return index }
+      }
+    }
+    telnet = filter
+    return bytes.count
+  }
+  public func characterPortBecameWritable() {
+    if let link, !finishEscape(link) { return }
+    receiver?.characterPortBecameWritable()
+  }
   public func receiveBreak() { receiver?.receiveBreak() }
 }
 

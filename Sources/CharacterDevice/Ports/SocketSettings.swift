@@ -21,6 +21,8 @@ public struct SocketSettings: Equatable, Sendable {
   public var waitsForClient = true
   /// A client tries again after so many seconds if there is nobody, or nobody any more; 0 for never.
   public var reconnectSeconds = 0
+  /// The other side speaks Telnet: commands in what comes in are understood, not passed on.
+  public var isTelnet = false
   /// TCP sends small pieces at once.
   public var hasNoDelay = false
 
@@ -28,8 +30,11 @@ public struct SocketSettings: Equatable, Sendable {
   public init(address: Address) { self.address = address }
 
   /// Takes the settings out of a list: those behind the address, or, for `-chardev socket`, the address as well.
-  /// - Parameter address: where, if the text has said it already.
-  public init(_ list: inout PropertyList, address: Address?) throws(OptionError) {
+  /// - Parameters:
+  ///   - address: where, if the text has said it already.
+  ///   - isTelnet: whether the text has said that, too.
+  public init(_ list: inout PropertyList, address: Address?, isTelnet: Bool = false) throws(OptionError) {
+    self.isTelnet = isTelnet
     if let address {
       self.address = address
     } else {
@@ -44,6 +49,13 @@ public struct SocketSettings: Equatable, Sendable {
     reconnectSeconds = try list.takeInteger("reconnect", in: 0...3600) ?? 0
     guard !isServer || reconnectSeconds == 0 else {
       throw OptionError("\(list.option): reconnect= is for clients, not for servers")
+    }
+    self.isTelnet = try list.takeFlag("telnet") ?? isTelnet
+    for name in ["websocket", "tn3270"] {
+      try list.takeFixed(name, ["off"], because: "telnet=on and plain sockets are what there is")
+    }
+    if list.take("tls-creds") != nil || list.take("tls-authz") != nil {
+      throw OptionError("\(list.option): TLS is not supported; use a Unix socket, or tunnel the connection")
     }
     let delay = try list.takeFlag("delay")
     hasNoDelay = try list.takeFlag("nodelay") ?? (delay.map { !$0 } ?? false)
@@ -71,7 +83,7 @@ public struct SocketSettings: Equatable, Sendable {
     let server = isServer ? ",server=on" : ""
     return switch address {
     case .unix(let path, _): "unix:\(path)\(server)"
-    case .tcp(let host, let port): "tcp:\(host):\(port)\(server)"
+    case .tcp(let host, let port): "\(isTelnet ? "telnet" : "tcp"):\(host):\(port)\(server)"
     case .descriptor(let number): "fd:\(number)\(server)"
     }
   }

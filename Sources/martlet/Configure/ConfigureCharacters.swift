@@ -58,7 +58,8 @@ extension ConfigurationBuilder {
     guard !configuration.characterDevices.contains(where: { $0.id == id }) else {
       throw OptionError("-chardev: there are two with id=\(id)")
     }
-    var device = CharacterDeviceConfiguration(id: id, specification: try specification(kind, &list))
+    var device = CharacterDeviceConfiguration(
+      id: id, specification: try specification(kind, &list).withLog(&list))
     device.isShared = try list.takeFlag("mux") ?? false
     try list.finish()
     configuration.characterDevices.append(device)

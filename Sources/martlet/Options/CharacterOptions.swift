@@ -9,7 +9,10 @@ struct CharacterOptions: ParsableArguments {
   @Option(
     name: option("serial"),
     help: ArgumentHelp(
-      "Where COM1 (given again: COM2 …) leads: stdio, file:PATH, pty, null or none.", valueName: "port"))
+      """
+      Where COM1 (given again: COM2 …) leads: stdio, file:PATH, pty, unix:PATH,server=on,wait=off, \
+      tcp:HOST:PORT, telnet:HOST:PORT,server=on, chardev:ID, null or none.
+      """, valueName: "port"))
   var serial: [String] = []
   @Option(
     name: option("parallel"),
@@ -24,6 +27,9 @@ struct CharacterOptions: ParsableArguments {
   @Option(
     name: option("chardev"),
     help: ArgumentHelp(
-      "A named port for -device …,chardev=ID: stdio, file, pty or null.", valueName: "kind,id=[,path=]"))
+      """
+      A named port for -device …,chardev=ID: socket, stdio, file, pipe, pty, ringbuf or null; mux=on shares it, \
+      logfile=f[,logappend=on] keeps what the guest writes.
+      """, valueName: "kind,id=[,prop=value]"))
   var chardev: [String] = []
 }

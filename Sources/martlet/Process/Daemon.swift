@@ -39,8 +39,8 @@ struct Daemon {
     if count == 1 { return 0 }
     var status: Int32 = 0
     while waitpid(child, &status, 0) < 0 && errno == EINTR {}
-    // WIFEXITED and WEXITSTATUS.
-    return status & 0x7F == 0 ? status >> 8 & 0xFF : 1
+    // WIFEXITED and WEXITSTATUS. It was not ready, even if it ended cleanly: somebody ended it.
+    return status & 0x7F == 0 ? max(1, status >> 8 & 0xFF) : 1
   }
 
   /// Lets go of the terminal and the directory, and tells the parent.
