@@ -43,6 +43,8 @@ public final class Machine: @unchecked Sendable {
   public var actions: Actions
   /// Who tells the world what happens.
   public var onEvent: ((MachineEvent) -> Void)?
+  /// The options it was started with, as a file that starts it again; for monitors.
+  public var optionsText: (() -> String)?
   /// What monitors type.
   private(set) lazy var keySequence = KeySequence(clock: clock, input: board.input)
   private var end: MachineEnd?

@@ -142,6 +142,14 @@ public struct PropertyList: Sendable {
     throw OptionError("\(option): unknown property '\(key)'\(didYouMean(key, in: asked))")
   }
 
+  /// What nobody took yet, with `nokey` as `key=off`.
+  public var spelledOut: [(key: String, value: String)] {
+    properties.map { key, value in
+      let isNegated = key.hasPrefix("no") && key != "nodelay" && bareKeys.contains(key)
+      return isNegated ? (String(key.dropFirst(2)), "off") : (key, value)
+    }
+  }
+
   /// What nobody took yet, in the order given.
   public var remaining: [(key: String, value: String)] { properties }
 }

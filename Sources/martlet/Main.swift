@@ -26,8 +26,12 @@ enum Main {
         print(answer, terminator: "")
         return 0
       }
+      let arguments = try ConfigurationFile.expanding(arguments)
       var builder = ConfigurationBuilder(try parse(arguments))
       let configuration = try builder.build()
+      if let path = builder.options.running.writeConfiguration {
+        try HostFile.write(try ConfigurationFile.text(arguments), to: path, option: "-writeconfig")
+      }
       if builder.options.running.printConfig {
         print(configuration.description, terminator: "")
         return 0
@@ -36,7 +40,7 @@ enum Main {
       let privileges = try Privileges(root: process.chroot, user: process.runAs)
       let daemon = process.daemonize ? try Daemon() : nil
       let log = try Log(file: builder.options.running.logFile, prefix: try builder.messagePrefix())
-      return launch(configuration, log: log) { () throws(OptionError) in
+      return launch(configuration, arguments: arguments, log: log) { () throws(OptionError) in
         let pidFile = if let path = process.pidFile { try PIDFile(path) } else { PIDFile?.none }
         try privileges.drop()
         daemon?.becomeReady()
@@ -50,11 +54,13 @@ enum Main {
 
   /// - Parameter settle: called when everything is open and before the guest runs.
   private static func launch(
-    _ configuration: MachineConfiguration, log: Log, settle: () throws(OptionError) -> PIDFile?
+    _ configuration: MachineConfiguration, arguments: [String], log: Log,
+    settle: () throws(OptionError) -> PIDFile?
   ) -> Int32 {
     do {
       try claimHost(configuration)
       let machine = try Machine(configuration, log: log)
+      machine.optionsText = { (try? ConfigurationFile.text(arguments)) ?? "" }
       let monitors = try Monitors(machine: machine)
       let tests = try QTestServer(machine: machine)
       let pidFile: PIDFile?
@@ -116,6 +122,12 @@ enum Main {
     do {
       return try Martlet.parse(arguments)
     } catch {
+      // A value may begin with a dash.
+      if let given = try? OptionTable.split(arguments),
+        let options = try? Martlet.parse(OptionTable.joined(given))
+      {
+        return options
+      }
       let known = Help.optionNames
       // "-hdaa" would be read as -h with more letters behind it.
       if let unknown = arguments.first(where: { $0.count > 1 && $0.hasPrefix("-") && !known.contains($0) }) {

@@ -7,7 +7,7 @@ import Firmware
 import GuestMemory
 
 /// Everything that is to be known to build a machine: what the command line says, as one value.
-public struct MachineConfiguration: Sendable {
+public struct MachineConfiguration: Sendable, Equatable {
   /// The emulator's version.
   public static let version = "0.1.0"
   /// `-name`: shown to viewers and in messages.

@@ -38,11 +38,22 @@ struct ConfigurationBuilder {
     return configuration
   }
 
+  /// What an option says that may be given several times, and of which the last word about each property counts; nil if it
+  /// was not given.
+  func merged(_ texts: [String], option: String, implied: String? = nil) throws(OptionError) -> PropertyList?
+  {
+    guard !texts.isEmpty else { return nil }
+    var all: [(key: String, value: String)] = []
+    for text in texts { all += try PropertyList(text, option: option, implied: implied).spelledOut }
+    return PropertyList(all, option: option)
+  }
+
   /// `-msg`.
   func messagePrefix() throws(OptionError) -> Log.Prefix {
     var prefix = Log.Prefix()
-    guard let text = options.process.messages else { return prefix }
-    var list = try PropertyList(text, option: "-msg", implied: "timestamp")
+    guard var list = try merged(options.process.messages, option: "-msg", implied: "timestamp") else {
+      return prefix
+    }
     prefix.hasTime = try list.takeFlag("timestamp") ?? false
     if try list.takeFlag("guest-name") ?? false { prefix.guestName = configuration.name ?? "guest" }
     try list.finish()

@@ -18,8 +18,7 @@ extension ConfigurationBuilder {
     }
     for text in boot.smbios { try addSMBIOS(text) }
     for text in boot.firmwareFiles { configuration.firmware.files.append(try firmwareFile(text)) }
-    guard let text = boot.boot else { return }
-    var list = try PropertyList(text, option: "-boot", implied: "order")
+    guard var list = try merged(boot.boot, option: "-boot", implied: "order") else { return }
     if let order = list.take("order") { configuration.boot.order = try checkedOrder(order) }
     if let once = list.take("once") { configuration.boot.once = try checkedOrder(once) }
     configuration.boot.showsMenu = try list.takeFlag("menu") ?? false

@@ -9,8 +9,7 @@ extension ConfigurationBuilder {
 
   /// `-rtc base=utc|localtime|YYYY-MM-DD[Thh:mm:ss],clock=host|vm`.
   mutating func configureClock() throws(OptionError) {
-    guard let text = options.machine.rtc else { return }
-    var list = try PropertyList(text, option: "-rtc")
+    guard var list = try merged(options.machine.rtc, option: "-rtc") else { return }
     switch list.take("base") {
     case nil, "utc": break
     case "localtime": configuration.rtc.base = .localTime

@@ -24,8 +24,7 @@ extension ConfigurationBuilder {
 
   /// `-name`.
   private mutating func configureName() throws(OptionError) {
-    guard let text = options.machine.name else { return }
-    var list = try PropertyList(text, option: "-name", implied: "guest")
+    guard var list = try merged(options.machine.name, option: "-name", implied: "guest") else { return }
     configuration.name = list.take("guest")
     configuration.processName = list.take("process")
     // Threads always have names.
@@ -48,8 +47,7 @@ extension ConfigurationBuilder {
 
   private mutating func configureMemory() throws(OptionError) {
     let machine = options.machine
-    if let text = machine.m {
-      var list = try PropertyList(text, option: "-m", implied: "size")
+    if var list = try merged(machine.m, option: "-m", implied: "size") {
       let size = list.take("size") ?? ""
       try list.finish()
       guard let bytes = parseSize(size, unit: 1 << 20), bytes >= 1 << 20, bytes <= 1 << 46 else {
@@ -66,8 +64,7 @@ extension ConfigurationBuilder {
       configuration.memoryBacking.usesHugePages = true
       configuration.memoryBacking.isShared = true
     }
-    if let text = machine.overcommit {
-      var list = try PropertyList(text, option: "-overcommit")
+    if var list = try merged(machine.overcommit, option: "-overcommit") {
       configuration.isMemoryLocked = try list.takeFlag("mem-lock") ?? false
       try list.takeFixed("cpu-pm", ["off"], because: "the host keeps the power management of its CPUs")
       try list.finish()
@@ -77,8 +74,8 @@ extension ConfigurationBuilder {
   }
 
   private mutating func configureTopology() throws(OptionError) {
-    guard let text = options.machine.smp else { return }
-    var list = try PropertyList(text, option: "-smp", implied: "cpus")
+    guard var list = try merged(options.machine.smp, option: "-smp", implied: "cpus") else { return }
+    let text = options.machine.smp.joined(separator: ",")
     let range = 1...Machine.maximumCPUCount
     let count = try list.takeInteger("cpus", in: range)
     let sockets = try list.takeInteger("sockets", in: range)

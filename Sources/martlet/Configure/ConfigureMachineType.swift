@@ -68,14 +68,12 @@ extension ConfigurationBuilder {
   /// Every `-machine`, of which the last word about a property counts, and `-accel`.
   mutating func configureMachineType() throws(OptionError) {
     var names = options.machine.accel
-    // What one `-machine` says first is the type.
-    var merged: [(key: String, value: String)] = []
-    for text in options.machine.machine {
-      merged += try PropertyList(text, option: "-machine", implied: "type").remaining
-    }
-    var list = PropertyList(merged, option: "-machine")
+    var list =
+      try merged(options.machine.machine, option: "-machine", implied: "type")
+      ?? PropertyList([], option: "-machine")
     if let type = list.take("type") { try checkMachineType(type) }
     if let name = list.take("accel") { names.insert(name, at: 0) }
+    if options.machine.enableKVM { names.append("kvm") }
     try takeMachineProperties(&list)
     try list.finish()
     try configureAccelerators(names)

@@ -44,7 +44,8 @@ struct GlobalProperties {
     }
   }
 
-  private static func split(_ text: String) throws(OptionError) -> (String, String, String) {
+  /// The three parts of a `-global`.
+  static func split(_ text: String) throws(OptionError) -> (String, String, String) {
     if text.hasPrefix("driver=") {
       var list = try PropertyList(text, option: "-global")
       if let driver = list.take("driver"), let property = list.take("property"),

@@ -2,6 +2,7 @@
 
 import CHost
 import Glibc
+import OptionSyntax
 
 /// Small files that options name.
 enum HostFile {
@@ -21,5 +22,23 @@ enum HostFile {
     }
     errno = EFBIG
     return nil
+  }
+
+  /// Writes a text to a file, which is made anew, or to standard output if that is "-".
+  static func write(_ text: String, to path: String, option: String) throws(OptionError) {
+    let isOutput = path == "-"
+    let descriptor =
+      isOutput ? STDOUT_FILENO : martlet_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    defer { if !isOutput && descriptor >= 0 { close(descriptor) } }
+    var rest = Array(text.utf8)[...]
+    while descriptor >= 0, !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { break }
+      rest = rest.dropFirst(count)
+    }
+    guard descriptor >= 0, rest.isEmpty else {
+      throw OptionError("\(option): cannot write '\(path)': \(String(cString: strerror(errno)))")
+    }
   }
 }

@@ -11,7 +11,7 @@ struct BootOptions: ParsableArguments {
     help: ArgumentHelp(
       "Boot order (c disk, d CD, n network, a floppy) and menu.",
       valueName: "order[,once=,menu=on,splash-time=ms,reboot-timeout=ms,strict=on]"))
-  var boot: String?
+  var boot: [String] = []
   @Flag(
     name: option("no-fd-bootchk"), help: "Boot from floppies without a boot signature, too: fd-bootchk=off.")
   var noFloppyCheck = false

@@ -16,11 +16,11 @@ struct MachineOptions: ParsableArguments {
   @Option(
     name: option("m"),
     help: ArgumentHelp("RAM: a number of MiB, or with a suffix (256M, 4G).", valueName: "[size=]size"))
-  var m: String?
+  var m: [String] = []
   @Option(
     name: option("smp"),
     help: ArgumentHelp("Virtual CPUs and how they are arranged.", valueName: "n[,sockets=,cores=,threads=]"))
-  var smp: String?
+  var smp: [String] = []
   @Option(
     name: option("cpu"),
     help: ArgumentHelp(
@@ -54,13 +54,13 @@ struct MachineOptions: ParsableArguments {
   @Option(
     name: option("overcommit"),
     help: ArgumentHelp("mem-lock=on keeps all memory out of swap space.", valueName: "mem-lock=on|off"))
-  var overcommit: String?
+  var overcommit: [String] = []
   @Option(
     name: option("name"),
     help: ArgumentHelp(
       "Name of the guest, for viewers and messages; process= is what ps shows.",
       valueName: "[guest=]name[,process=]"))
-  var name: String?
+  var name: [String] = []
   @Option(
     name: option("uuid"), help: ArgumentHelp("UUID the guest sees in SMBIOS.", valueName: "uuid"))
   var uuid: String?
@@ -68,7 +68,7 @@ struct MachineOptions: ParsableArguments {
     name: option("rtc"),
     help: ArgumentHelp(
       "Real-time clock: base=utc, localtime or a date; clock=host or vm.", valueName: "base=,clock="))
-  var rtc: String?
+  var rtc: [String] = []
   @Option(
     name: option("icount"),
     help: ArgumentHelp(

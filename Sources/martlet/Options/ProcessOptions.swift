@@ -30,5 +30,5 @@ struct ProcessOptions: ParsableArguments {
     name: option("msg"),
     help: ArgumentHelp(
       "What messages begin with: the time, the guest's name.", valueName: "timestamp=on[,guest-name=on]"))
-  var messages: String?
+  var messages: [String] = []
 }

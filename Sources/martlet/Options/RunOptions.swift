@@ -31,6 +31,16 @@ struct RunOptions: ParsableArguments {
       "Trace a category (given again for more): ide, pci, port80, io, mmio, …; 'help' lists them.",
       valueName: "category"))
   var trace: [String] = []
+  @Option(
+    name: option("readconfig"),
+    help: ArgumentHelp("Take the options in this file, as if they stood here.", valueName: "file"))
+  var readConfiguration: [String] = []
+  @Option(
+    name: option("writeconfig"),
+    help: ArgumentHelp(
+      "Write all options to a file for -readconfig, or to standard output ('-'), and go on.",
+      valueName: "file"))
+  var writeConfiguration: String?
   @Flag(name: .customLong("print-config"), help: "Show the machine that would be built, and end.")
   var printConfig = false
   @Flag(name: option("version"), help: "Show the version, and end.")

@@ -6,6 +6,13 @@ import VNC
 extension HumanCommands {
   /// The host's ends of things.
   static let hostTopics: [HumanCommand] = [
+    HumanCommand("config", help: "the options, as a file for -readconfig") { _, monitor, output in
+      for line in (monitor.machine.optionsText?() ?? "").split(
+        separator: "\n", omittingEmptySubsequences: false)
+      {
+        try output.line(String(line))
+      }
+    },
     HumanCommand("chardev", help: "the character devices") { _, monitor, output in
       for device in monitor.machine.characterDevices {
         try output.line("\(device.label): filename=\(device.description)")
