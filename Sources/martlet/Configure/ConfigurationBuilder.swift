@@ -34,6 +34,7 @@ struct ConfigurationBuilder {
     try checkBackEnds()
     try configureRun()
     try checkSandbox()
+    _ = try messagePrefix()
     try checkDaemon()
     return configuration
   }
