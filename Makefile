@@ -7,6 +7,8 @@
 # make torture compares more random instructions with the host's processor
 # make conformance  runs QEMU's own device tests (qtest), fetched and built, against Martlet
 # make lint   checks formatting
+# make install PREFIX=/usr/local  installs the program, its manual, completion for shells, and a unit for systemd
+# make man completion  makes the manual and the completion in .build/share
 # make setup  only installs what the others need
 
 SHELL := /bin/bash
@@ -27,7 +29,13 @@ TEST_PACKAGES := nasm acpica-tools dmidecode qemu-system-x86 qemu-utils tigervnc
 # What building QEMU's test programs needs.
 CONFORMANCE_PACKAGES := gcc ninja-build meson dpkg-dev bzip2 libglib2.0-dev libfdt-dev zlib1g-dev qemu-utils
 
-.PHONY: build run run-grub test unit-test system-test bench torture conformance lint setup setup-build setup-test clean
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SHARE := .build/share
+
+.PHONY: install man completion build run run-grub test unit-test system-test bench torture conformance lint setup setup-build setup-test clean
 
 build: setup-build
 	swift build -c release --product martlet --static-swift-stdlib
@@ -63,6 +71,26 @@ torture:
 conformance: build
 	$(call install,$(CONFORMANCE_PACKAGES))
 	MARTLET=$(MARTLET) CACHE=$(CACHE) python3 Fixtures/conformance/run.py $(PROGRAMS)
+
+man: build
+	mkdir -p $(SHARE)
+	$(MARTLET) --generate man > $(SHARE)/martlet.1
+
+completion: build
+	mkdir -p $(SHARE)
+	$(MARTLET) --generate bash > $(SHARE)/martlet.bash
+	$(MARTLET) --generate zsh > $(SHARE)/_martlet
+	$(MARTLET) --generate fish > $(SHARE)/martlet.fish
+
+install: man completion
+	install -D -m 755 $(MARTLET) $(DESTDIR)$(BINDIR)/martlet
+	install -D -m 644 $(SHARE)/martlet.1 $(DESTDIR)$(PREFIX)/share/man/man1/martlet.1
+	install -D -m 644 $(SHARE)/martlet.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/martlet
+	install -D -m 644 $(SHARE)/_martlet $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_martlet
+	install -D -m 644 $(SHARE)/martlet.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/martlet.fish
+	mkdir -p $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSCONFDIR)/martlet
+	sed 's|@bindir@|$(BINDIR)|' Packaging/martlet@.service > $(DESTDIR)$(UNITDIR)/martlet@.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/martlet@.service
 
 lint:
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift

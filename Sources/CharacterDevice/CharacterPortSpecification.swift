@@ -105,7 +105,9 @@ public enum CharacterPortSpecification: Equatable, Sendable {
         guard !place.isEmpty else { throw OptionError("'unix:' lacks the path of the socket") }
         address = .unix(path: place, isAbstract: try list.takeFlag("abstract") ?? false)
       } else if text.hasPrefix("fd:") {
-        guard let number = Int32(place), number >= 0 else { throw OptionError("'\(text)' has no number") }
+        guard let number = PassedSockets.current.descriptor(place) else {
+          throw OptionError("'\(text)': \(PassedSockets.current.reason(for: place))")
+        }
         address = .descriptor(number)
       } else {
         guard let colon = place.lastIndex(of: ":"), let port = UInt16(place[place.index(after: colon)...])

@@ -19,6 +19,9 @@ extension Machine {
     ("vnc", "viewers that come and go"),
   ]
 
+  /// The names of all categories.
+  public static var traceCategories: [String] { (busCategories + deviceCategories).map(\.0) }
+
   /// The text of `-trace help`.
   public static var traceHelp: String {
     (busCategories + deviceCategories).map {

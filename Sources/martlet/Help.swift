@@ -26,6 +26,9 @@ enum Help {
     (RunOptions.topic, "starting, ending, logging, tracing", { text(of: RunOptions.self) }),
   ]
 
+  /// What `-help` can be asked about.
+  static var topicNames: [String] { topics.map(\.name) }
+
   private static func text<Options: ParsableArguments>(of type: Options.Type) -> String {
     let message = Topic<Options>.helpMessage(columns: 100)
     guard let start = message.firstRange(of: "OPTIONS:") else { return message }

@@ -17,6 +17,8 @@ enum Main {
     StandardDescriptors.ensureOpen()
     // Host threads are made with these blocked; the event loop takes them one by one.
     Machine.blockSignals()
+    // What was passed to this process is not passed to its child.
+    _ = PassedSockets.current
     exit(run(Array(CommandLine.arguments.dropFirst())))
   }
 
@@ -39,11 +41,14 @@ enum Main {
       let process = builder.options.process
       let privileges = try Privileges(root: process.chroot, user: process.runAs)
       let daemon = process.daemonize ? try Daemon() : nil
+      let supervisor = ServiceManager()
       let log = try Log(file: builder.options.running.logFile, prefix: try builder.messagePrefix())
-      return launch(configuration, arguments: arguments, log: log) { () throws(OptionError) in
+      return launch(configuration, arguments: arguments, log: log, supervisor: supervisor) {
+        () throws(OptionError) in
         let pidFile = if let path = process.pidFile { try PIDFile(path) } else { PIDFile?.none }
         try privileges.drop()
         daemon?.becomeReady()
+        supervisor.tellReady(name: configuration.name)
         return pidFile
       }
     } catch {
@@ -54,7 +59,7 @@ enum Main {
 
   /// - Parameter settle: called when everything is open and before the guest runs.
   private static func launch(
-    _ configuration: MachineConfiguration, arguments: [String], log: Log,
+    _ configuration: MachineConfiguration, arguments: [String], log: Log, supervisor: ServiceManager,
     settle: () throws(OptionError) -> PIDFile?
   ) -> Int32 {
     do {
@@ -72,6 +77,7 @@ enum Main {
       }
       let end = withExtendedLifetime((monitors, tests)) { machine.run() }
       pidFile?.remove()
+      supervisor.tellStopping()
       if let message = end.message { log.message("martlet: \(message)") }
       return end.status
     } catch {
@@ -96,6 +102,10 @@ enum Main {
       let name = argument.hasPrefix("--") ? String(argument.dropFirst()) : argument
       switch (name, next) {
       case ("-help", _), ("-h", _), ("-?", _): return try Help.message(topic: next)
+      case ("-generate", "man"): return Manual.text
+      case ("-generate", "bash"): return ShellCompletion.bash
+      case ("-generate", "zsh"): return ShellCompletion.zsh
+      case ("-generate", "fish"): return ShellCompletion.fish
       case ("-version", _): return "Martlet \(MachineConfiguration.version)\n"
       case ("-device", "help"), ("-device", "?"): return DeviceCatalog.help
       case ("-device", let text?) where text.hasSuffix(",help") || text.hasSuffix(",?"):

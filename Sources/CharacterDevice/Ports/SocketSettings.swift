@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import EventLoop
 import OptionSyntax
 
 /// A character device on a socket, as `-chardev socket`, `unix:` and `tcp:` describe it.
@@ -69,8 +70,11 @@ public struct SocketSettings: Equatable, Sendable {
       guard !path.isEmpty else { throw OptionError("\(list.option): path= is empty") }
       return .unix(path: path, isAbstract: isAbstract)
     }
-    if let descriptor = try list.takeInteger("fd", in: 0...Int(Int32.max)) {
-      return .descriptor(Int32(descriptor))
+    if let text = list.take("fd") {
+      guard let descriptor = PassedSockets.current.descriptor(text) else {
+        throw OptionError("\(list.option): fd=\(text): \(PassedSockets.current.reason(for: text))")
+      }
+      return .descriptor(descriptor)
     }
     guard let port = try list.takeInteger("port", in: 0...65535) else {
       throw OptionError("\(list.option): path=, port= or fd= is missing")

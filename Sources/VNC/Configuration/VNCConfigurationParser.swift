@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import EventLoop
+
 extension VNCConfiguration {
-  /// Reads the argument of `-vnc`: `:N`, `HOST:N`, `unix:PATH`, `fd:N` or `none`, and options after commas, as
+  /// Reads the argument of `-vnc`: `:N`, `HOST:N`, `unix:PATH`, `fd:N` (or the name of a socket of systemd) or `none`, and options after commas, as
   /// QEMU spells them.
   /// - Returns: nil for `none`.
   public static func parse(_ text: String) throws(VNCError) -> VNCConfiguration? {
@@ -29,8 +31,9 @@ extension VNCConfiguration {
       return .unix(path: path)
     }
     if display.hasPrefix("fd:") {
-      guard let number = Int32(display.dropFirst(3)), number >= 0 else {
-        throw .malformed(text, reason: "'fd:' wants the number of an open file descriptor")
+      let place = String(display.dropFirst(3))
+      guard let number = PassedSockets.current.descriptor(place) else {
+        throw .malformed(text, reason: "fd: \(PassedSockets.current.reason(for: place))")
       }
       return .descriptor(number)
     }

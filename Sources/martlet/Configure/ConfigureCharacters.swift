@@ -65,7 +65,8 @@ extension ConfigurationBuilder {
     configuration.characterDevices.append(device)
   }
 
-  private static let backEnds = ["null", "stdio", "pty", "file", "pipe", "ringbuf", "socket", "vc"]
+  /// The kinds that `-chardev` knows.
+  static let backEnds = ["null", "stdio", "pty", "file", "pipe", "ringbuf", "socket", "vc"]
 
   /// The text of `-chardev help`.
   static var characterDeviceHelp: String {
