@@ -190,3 +190,26 @@ def test_a_terminal_has_editing_completion_and_history(start):
     monitor.type("\x15quit\r")
     assert guest.wait() == 0
     os.close(ours)
+
+
+def test_ctrl_a_c_goes_between_the_serial_line_and_the_monitor(start, assemble):
+    """mon:stdio on a terminal: the guest's line first, the monitor after Ctrl-A c, and back."""
+    image = assemble("boot-sectors/serial.asm", size=1 << 20)
+    ours, theirs = pty.openpty()
+    guest = start("-m", "16", image, "-nographic", stdin=theirs, stdout=theirs, seabios_log=False, vnc=False)
+    os.close(theirs)
+    terminal = Monitor(guest, ours, ours)
+    terminal.expect("ready")
+    terminal.type("\x01c")
+    terminal.expect(re.escape(PROMPT))
+    assert "VM status: running" in terminal.do("info status")
+    # What is typed is for the monitor, not for the guest.
+    assert terminal.do("info name").strip() == ""
+    terminal.type("\x01h")
+    terminal.expect("C-a c")
+    terminal.type("\x01c")
+    terminal.type("hello")
+    terminal.expect("HELLO")
+    terminal.type("\x01x")
+    assert guest.wait(20) == 0
+    os.close(ours)

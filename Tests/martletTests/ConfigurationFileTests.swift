@@ -26,7 +26,10 @@ enum OptionSamples {
     "global": [
       "VGA.vgamem_mb=32", "driver=isa-debugcon,property=readback,value=0x55", "PIIX4_PM.disable_s3=1",
     ],
-    "audiodev": ["none,id=a0"], "net": ["none"], "nic": ["none"], "nodefaults": [""], "no-user-config": [""],
+    "audiodev": ["none,id=a0"], "net": ["nic,model=e1000", "user"],
+    "nic": ["none", "user,hostfwd=tcp::2222-:22,hostfwd=tcp::8080-:80,mac=52:54:00:12:34:60"],
+    "netdev": ["user,id=n1,hostname=a,,b", #"{"type":"user","id":"n2"}"#], "nodefaults": [""],
+    "no-user-config": [""],
     "no-acpi": [""], "no-hpet": [""], "hda": ["a disk.img"], "hdb": ["/b"], "hdc": ["/c"], "hdd": ["/d"],
     "cdrom": ["/cd,,x"], "snapshot": [""],
     "drive": ["/x,,y,if=none,id=d0,format=raw,cache=none", "file=/z,index=3,media=cdrom"],

@@ -33,7 +33,7 @@ import Testing
   @Test(.enabled(if: access("/usr/bin/groff", X_OK) == 0, "needs the package groff-base"))
   func theManualIsOne() throws {
     let checked = try run(
-      "/usr/bin/groff", ["-man", "-ww", "-K", "utf8", "-T", "utf8", "-P", "-c"], input: Manual.text)
+      "/usr/bin/groff", ["-man", "-ww", "-K", "utf8", "-T", "ascii", "-P", "-cbou"], input: Manual.text)
     #expect(checked.status == 0 && !checked.output.contains("warning"), "\(checked.output.prefix(2000))")
     for option in OptionTable.declarations {
       for spelling in option.spellings { #expect(checked.output.contains(spelling), "\(spelling)") }

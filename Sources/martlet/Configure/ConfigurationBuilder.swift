@@ -77,7 +77,10 @@ struct ConfigurationBuilder {
   private func checkSandbox() throws(OptionError) {
     guard let text = options.process.sandbox else { return }
     var list = try PropertyList(text, option: "-sandbox", implied: "enable")
-    guard try list.takeFlag("enable") ?? false else { return }
+    let isEnabled = try list.takeFlag("enable") ?? false
+    for part in ["obsolete", "elevateprivileges", "spawn", "resourcecontrol"] { _ = list.take(part) }
+    try list.finish()
+    guard isEnabled else { return }
     throw OptionError(
       "-sandbox \(text): there is no filter of system calls; -runas and -chroot confine the process, and so do"
         + " systemd's SystemCallFilter= and NoNewPrivileges=")

@@ -38,6 +38,8 @@ enum ConfigurationFile {
     Section(name: "chardev", option: "chardev", implied: "backend"),
     Section(name: "audiodev", option: "audiodev", implied: "driver"),
     Section(name: "netdev", option: "netdev", implied: "type"),
+    Section(name: "nic", option: "nic", implied: "type"),
+    Section(name: "net", option: "net", implied: "type"),
     Section(name: "blockdev", option: "blockdev", implied: "driver", id: "node-name"),
     Section(name: "drive", option: "drive", implied: "file"),
     Section(name: "global", option: "global", implied: nil),
@@ -136,7 +138,12 @@ enum ConfigurationFile {
     if section.option == "global", let index = pairs.firstIndex(where: { $0.0 == "driver" }) {
       pairs.insert(pairs.remove(at: index), at: 0)
     }
-    return pairs.map { "\($0.0)=\($0.1.replacing(",", with: ",,"))" }.joined(separator: ",")
+    return pairs.enumerated().map { index, pair in
+      let value = pair.1.replacing(",", with: ",,")
+      // Some understand a word only where it stands alone: '-nic none'.
+      let isPlain = !value.isEmpty && !value.contains("=") && !value.hasPrefix("{")
+      return index == 0 && pair.0 == section.implied && isPlain ? value : "\(pair.0)=\(value)"
+    }.joined(separator: ",")
   }
 
   // MARK: Writing

@@ -28,7 +28,14 @@ enum OptionValues {
     case "cpu": .words(CPUModel.all.map(\.name) + ["help"])
     case "vga": .words(["std", "none"])
     case "display": .words(["none", "vnc="])
-    case "net", "nic": .words(["none"])
+    case "net":
+      .properties(first: ["nic", "user", "tap", "socket", "none"], keys: ["model=", "macaddr=", "name="])
+    case "nic":
+      .properties(first: ["user", "tap", "socket", "none"], keys: ["model=", "mac=", "id=", "hostfwd="])
+    case "netdev":
+      .properties(
+        first: ["user", "tap", "socket", "stream", "dgram", "hubport"],
+        keys: ["id=", "hostfwd=", "ifname=", "hubid="])
     case "sandbox": .words(["off"])
     case "serial", "parallel", "debugcon", "qmp", "qmp-pretty", "monitor", "qtest": .words(ports)
     case "vnc":
