@@ -65,6 +65,7 @@ let package = Package(
     room("JSON", uses: ["CJSON"]),
     room("OptionSyntax"),
     room("DynamicLibrary"),
+    room("TextEncoding"),
     room("EventLoop", uses: ["CHost", log]),
     room("Block", uses: ["CHost", "CAIO", "EventLoop", log]),
     room("CharacterDevice", uses: ["OptionSyntax", "CHost", "EventLoop", log]),
@@ -77,7 +78,8 @@ let package = Package(
     room(
       "VNC",
       uses: [
-        "OptionSyntax", "DynamicLibrary", "CHost", "CVNCServer", "CXKBCommon", "Display", "EventLoop", log,
+        "OptionSyntax", "DynamicLibrary", "TextEncoding", "CHost", "CVNCServer", "CXKBCommon", "Display",
+        "EventLoop", log,
       ]),
 
     // Buses.
@@ -109,7 +111,8 @@ let package = Package(
     room(
       "Machine",
       uses: [
-        "OptionSyntax", "CHost", "CPU", "KVM", "SoftCPU", "QTestEngine", "Bus", "PCI", "GuestMemory",
+        "OptionSyntax", "TextEncoding", "CHost", "CPU", "KVM", "SoftCPU", "QTestEngine", "Bus", "PCI",
+        "GuestMemory",
         "EventLoop",
         "Block",
         "CharacterDevice", "Network", "Display", "VNC",
@@ -118,7 +121,8 @@ let package = Package(
     room(
       "Control",
       uses: [
-        "JSON", "OptionSyntax", "DynamicLibrary", "CHost", "EventLoop", "Block", "CharacterDevice", "Network",
+        "JSON", "OptionSyntax", "DynamicLibrary", "TextEncoding", "CHost", "EventLoop", "Block",
+        "CharacterDevice", "Network",
         "Display", "VNC", "CPU", "PCI",
         "Machine", log,
       ]),
@@ -159,7 +163,7 @@ let package = Package(
     tests(of: "CharacterDevice", uses: ["CHost", "EventLoop"]),
     tests(of: "Network", uses: ["CHost", "CharacterDevice", "EventLoop", "OptionSyntax", log]),
     tests(of: "Display"),
-    tests(of: "VNC", uses: ["Display", "EventLoop", "CHost", "DynamicLibrary", log]),
+    tests(of: "VNC", uses: ["Display", "EventLoop", "CHost", "DynamicLibrary", "TextEncoding", log]),
     tests(of: "GuestMemory"),
     tests(of: "Bus"),
     tests(of: "PCI"),
@@ -177,7 +181,7 @@ let package = Package(
     tests(of: "Input", uses: ["Display"]),
     tests(of: "NIC", uses: ["Network"]),
     tests(of: "Machine", uses: ["CPU", "GuestMemory"]),
-    tests(of: "Control", uses: ["CharacterDevice", "JSON", "Machine"]),
+    tests(of: "Control", uses: ["CharacterDevice", "JSON", "Machine", "TextEncoding"]),
     tests(of: "martlet", uses: ["Machine"]),
   ]
 )

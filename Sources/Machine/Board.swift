@@ -43,6 +43,8 @@ final class Board {
   private(set) var power: PIIX4PowerManagement?
   let characterPorts: CharacterPorts
   let networks: Networks
+  /// What others refer to by its id.
+  var objects: [ObjectConfiguration] = []
   /// The network cards, and where they sit.
   var networkCards: [NetworkCard] = []
   /// What viewers and screenshots show.
@@ -111,7 +113,7 @@ final class Board {
     for (index, card) in configuration.network.cards.enumerated() {
       try addNetworkCard(card, number: index, clock: clock, files: files)
     }
-    for capture in configuration.network.captures { try networks.capture(capture) }
+    for object in configuration.objects { try add(object) }
 
     // ISA: DMA at 0x00, 0x80 and 0xC0, 0x61, 0x92, 0x60/0x64, 0x70.
     add(DMA8237(memory: memory.memory)).map(in: ports)
@@ -212,6 +214,9 @@ final class Board {
     let server = try VNCServer(
       configuration: settings, surface: surface, source: screenSource, input: input, loop: loop,
       name: configuration.name ?? "Martlet", log: logger, onViewer: onViewer)
+    if let id = settings.passwordSecret {
+      server.setPassword(String(decoding: try secret(id), as: UTF8.self))
+    }
     vnc = server
     try server.start()
     let viewer = server.displayAddress.map { ["the screen is on \($0) for VNC viewers"] } ?? []

@@ -47,6 +47,11 @@ extension Board {
         memory: memory.memory, port: wire, address: card.address, clock: clock, optionROM: region, name: name)
       add(nic, at: address)
       device = nic
+    case .pcnet:
+      let nic = PCnet(
+        memory: memory.memory, port: wire, address: card.address, clock: clock, optionROM: region, name: name)
+      add(nic, at: address)
+      device = nic
     }
     networkCards.append(
       NetworkCard(configuration: card, name: name, address: address, wire: wire, device: device))

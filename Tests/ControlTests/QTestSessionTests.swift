@@ -4,6 +4,7 @@ import Bus
 import CharacterDevice
 import TestSupport
 import Testing
+import TextEncoding
 
 @testable import Control
 

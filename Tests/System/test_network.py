@@ -16,7 +16,7 @@ from guests import ACCEL, Shell, needs_engine
 
 pytestmark = needs_engine
 
-CARDS = ["e1000"]
+CARDS = ["e1000", "pcnet"]
 
 
 def free_port():

@@ -3,6 +3,7 @@
 import Foundation
 import Glibc
 import Testing
+import TextEncoding
 
 @testable import VNC
 
@@ -162,7 +163,7 @@ import Testing
       hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")
         == "84983e441c3bd26ebaae4aa1f95129e5e54670f1")
     #expect(
-      ["", "f", "fo", "foo", "foob"].map { base64(Array($0.utf8)) } == [
+      ["", "f", "fo", "foo", "foob"].map { Base64Text.text(Array($0.utf8)) } == [
         "", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==",
       ])
   }

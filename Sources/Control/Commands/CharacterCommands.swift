@@ -4,6 +4,7 @@ import CharacterDevice
 import JSON
 import Machine
 import OptionSyntax
+import TextEncoding
 
 extension QMPCommands {
   private static let kinds = ["null", "pty", "file", "pipe", "ringbuf", "socket"]

@@ -7,7 +7,7 @@ enum QMPCommands {
   static let all: [QMPCommand] =
     negotiation + runState + machine + processors + memory + input + display + block + characters + network
     + devices
-    + objects
+    + objects + namedObjects
     + human
 
   static let byName: [String: QMPCommand] = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }

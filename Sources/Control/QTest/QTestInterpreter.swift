@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import Machine
+import TextEncoding
 
 /// The commands of QEMU's test protocol: what each does to the machine and what it answers.
 struct QTestInterpreter {

@@ -36,6 +36,8 @@ public struct MachineConfiguration: Sendable, Equatable {
   public var drives: [DriveConfiguration] = []
   /// `-nic`, `-netdev`, `-device`.
   public var network = NetworkConfiguration()
+  /// `-object`.
+  public var objects: [ObjectConfiguration] = []
   /// `-boot`.
   public var boot = BootConfiguration()
   /// `-bios`, `-L`, `-kernel` …

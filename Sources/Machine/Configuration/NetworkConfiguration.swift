@@ -2,14 +2,12 @@
 
 import Network
 
-/// The machine's network: cards, what they are plugged into, and who listens.
+/// The machine's network: cards, and what they are plugged into.
 public struct NetworkConfiguration: Sendable, Equatable {
   /// `-netdev`, `-nic`, `-net`.
   public var backEnds: [NetworkBackEndConfiguration] = []
   /// `-device`, `-nic`, `-net nic`.
   public var cards: [NetworkCardConfiguration] = []
-  /// `-object filter-dump`.
-  public var captures: [CaptureConfiguration] = []
   /// Nothing.
   public init() {}
 }
@@ -19,6 +17,7 @@ public struct NetworkCardConfiguration: Sendable, Equatable {
   /// Which.
   public enum Model: String, Sendable, CaseIterable {
     case e1000
+    case pcnet
   }
   public var model: Model
   /// `id=`.

@@ -58,6 +58,8 @@ public enum DeviceCatalog {
   public static let drivers: [DeviceDriver] = [
     DeviceDriver(
       name: "e1000", about: "network card, Intel 82540EM (gigabit)", bus: "PCI", properties: networkCard),
+    DeviceDriver(
+      name: "pcnet", about: "network card, AMD Am79C970A PCnet-PCI II", bus: "PCI", properties: networkCard),
     DeviceDriver(name: "ide-hd", about: "hard disk", bus: "IDE", properties: drive),
     DeviceDriver(name: "ide-cd", about: "CD-ROM drive", bus: "IDE", properties: drive),
     DeviceDriver(

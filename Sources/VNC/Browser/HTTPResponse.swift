@@ -2,6 +2,7 @@
 
 import CHost
 import Glibc
+import TextEncoding
 
 /// Answers of the browser console's small web server: files of one directory, and the way into a WebSocket.
 enum HTTPResponse {
@@ -46,7 +47,7 @@ enum HTTPResponse {
         false
       )
     }
-    let accept = base64(sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8))
+    let accept = Base64Text.text(sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8))
     var head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     head += "Sec-WebSocket-Accept: \(accept)\r\n"
     let protocols = (request.fields["sec-websocket-protocol"] ?? "").split(separator: ",")

@@ -80,6 +80,12 @@ struct MachineOptions: ParsableArguments {
     help: ArgumentHelp("Add a device; '-device help' lists them.", valueName: "driver[,prop=value]"))
   var device: [String] = []
   @Option(
+    name: option("object"),
+    help: ArgumentHelp(
+      "Something others refer to: secret (a password), filter-dump (a network capture).",
+      valueName: "type,id=[,prop=value]"))
+  var object: [String] = []
+  @Option(
     name: option("global"),
     help: ArgumentHelp("Set a property of every device of a driver.", valueName: "driver.prop=value"))
   var global: [String] = []
