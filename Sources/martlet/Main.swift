@@ -133,9 +133,7 @@ enum Main {
       return try Martlet.parse(arguments)
     } catch {
       // A value may begin with a dash.
-      if let given = try? OptionTable.split(arguments),
-        let options = try? Martlet.parse(OptionTable.joined(given))
-      {
+      if let options = try? Martlet.parse(OptionTable.joined(try OptionTable.split(arguments))) {
         return options
       }
       let known = Help.optionNames

@@ -58,7 +58,8 @@ class Monitor:
     def do(self, line):
         """Types a line and returns the answer, without its echo."""
         self.type(line + "\n")
-        answer = self.expect(re.escape(PROMPT)).replace("\r\n", "\n")
+        # A terminal adds a carriage return of its own.
+        answer = re.sub(r"\r+\n", "\n", self.expect(re.escape(PROMPT)))
         echo, _, answer = answer.partition("\n")
         assert echo == line
         return answer

@@ -216,6 +216,7 @@ enum OptionSamples {
     #expect(try build(["-kernel", "/k", "-append", "-v"]).firmware.commandLine == "-v")
     #expect(throws: OptionError.self) { try OptionTable.split(["-append"]) }
     #expect(throws: OptionError.self) { try OptionTable.split(["-apend", "x"]) }
+    #expect(throws: OptionError.self) { try OptionTable.split(["a.img", "b.img"]) }
   }
 }
 

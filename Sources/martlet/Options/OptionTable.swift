@@ -75,9 +75,15 @@ enum OptionTable {
   /// Tells options from values.
   static func split(_ arguments: [String]) throws(OptionError) -> [Given] {
     var given: [Given] = []
+    var image: String?
     var rest = arguments[...]
     while let argument = rest.popFirst() {
       guard argument.hasPrefix("-"), argument.count > 1 else {
+        if let image {
+          throw OptionError(
+            "'\(argument)': '\(image)' is the disk image already; -hdb, -hdc, -hdd and -cdrom are for more")
+        }
+        image = argument
         given.append(Given(name: "hda", value: argument))
         continue
       }
