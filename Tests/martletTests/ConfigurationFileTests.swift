@@ -29,6 +29,7 @@ enum OptionSamples {
     "audiodev": ["none,id=a0"], "net": ["nic,model=e1000", "user"],
     "nic": ["none", "user,hostfwd=tcp::2222-:22,hostfwd=tcp::8080-:80,mac=52:54:00:12:34:60"],
     "netdev": ["user,id=n1,hostname=a,,b", #"{"type":"user","id":"n2"}"#], "nodefaults": [""],
+    "object": ["secret,id=s0,data=a,,b", #"{"qom-type":"secret","id":"s1","data":"x"}"#],
     "no-user-config": [""],
     "no-acpi": [""], "no-hpet": [""], "hda": ["a disk.img"], "hdb": ["/b"], "hdc": ["/c"], "hdd": ["/d"],
     "cdrom": ["/cd,,x"], "snapshot": [""],

@@ -13,6 +13,7 @@ enum OptionSetters {
     ("debugcon", { $0.characters.debugcon.append($1) }), ("chardev", { $0.characters.chardev.append($1) }),
     ("drive", { $0.drives.drive.append($1) }), ("blockdev", { $0.drives.blockdev.append($1) }),
     ("netdev", { $0.network.netdev.append($1) }), ("m", { $0.machine.m.append($1) }),
+    ("object", { $0.machine.object.append($1) }),
     ("smp", { $0.machine.smp.append($1) }),
     ("accel", { $0.machine.accel.append($1) }), ("machine", { $0.machine.machine.append($1) }),
     ("overcommit", { $0.machine.overcommit.append($1) }), ("name", { $0.machine.name.append($1) }),

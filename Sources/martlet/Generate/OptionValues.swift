@@ -36,6 +36,7 @@ enum OptionValues {
       .properties(
         first: ["user", "tap", "socket", "stream", "dgram", "hubport"],
         keys: ["id=", "hostfwd=", "ifname=", "hubid="])
+    case "object": .properties(first: ["secret", "filter-dump"], keys: ["id=", "data=", "file=", "netdev="])
     case "sandbox": .words(["off"])
     case "serial", "parallel", "debugcon", "qmp", "qmp-pretty", "monitor", "qtest": .words(ports)
     case "vnc":
