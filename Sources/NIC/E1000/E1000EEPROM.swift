@@ -62,6 +62,12 @@ struct E1000EEPROM: Codable, Equatable, Sendable {
     words[0x3F] = Self.checksum &- words[..<0x3F].reduce(0, &+)
   }
 
+  /// An EEPROM with `words` at its start, and zeros behind them.
+  init(words: [UInt16]) {
+    self.words = Array(words.prefix(Self.wordCount))
+    self.words += Array(repeating: 0, count: Self.wordCount - self.words.count)
+  }
+
   /// Word `index`; addresses wrap.
   subscript(index: Int) -> UInt16 { words[index & (Self.wordCount - 1)] }
 
