@@ -25,7 +25,7 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
   /// The registers by their offset divided by four; `E1000RegisterMap.count` of them.
   let registers: UnsafeMutablePointer<UInt32>
   private let writable: UnsafeMutablePointer<UInt32>
-  var eeprom: E1000EEPROM
+  var eeprom: EEPROM93C46
   var phy = E1000PHY()
   private var portIndex: UInt32 = 0
 
@@ -75,7 +75,7 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
     self.port = port
     self.clock = clock
     deviceName = name
-    eeprom = E1000EEPROM(
+    eeprom = EEPROM93C46(
       address: address, identity: (vendor: E1000Identity.vendor, device: E1000Identity.device))
     registers = .allocate(capacity: E1000RegisterMap.count)
     registers.initialize(repeating: 0, count: E1000RegisterMap.count)
@@ -381,7 +381,7 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
     public static let version = 1
     var configuration: PCIFunction.State
     var registers: [UInt32]
-    var eeprom: E1000EEPROM
+    var eeprom: EEPROM93C46
     var phy: E1000PHY
     var portIndex: UInt32
     var delayedCauses: UInt32

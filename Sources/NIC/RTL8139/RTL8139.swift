@@ -26,7 +26,7 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
   let registers = UnsafeMutablePointer<UInt32>.allocate(capacity: registerCount)
   private let writable = UnsafeMutablePointer<UInt32>.allocate(capacity: registerCount)
   private static let registerCount = RTL8139Register.end / 4
-  var eeprom: E1000EEPROM
+  var eeprom: EEPROM93C46
   /// CR's two enable bits.
   private(set) var chipCommand: UInt32 = 0
   private(set) var interrupts: RTL8139Interrupts = []
@@ -85,7 +85,7 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
     self.port = port
     self.clock = clock
     // The identity, and the address in words 7 to 9 (section 7 "EEPROM contents").
-    eeprom = E1000EEPROM(
+    eeprom = EEPROM93C46(
       words: [0x8129, 0x10EC, 0x8139, 0x1AF4, 0x1100, 0, 0]
         + (0..<3).map { UInt16(address[$0 * 2]) | UInt16(address[$0 * 2 + 1]) << 8 })
     registers.initialize(repeating: 0, count: Self.registerCount)
@@ -325,13 +325,13 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
       port.receiveFilterChanged()
       // It is back in normal mode at once.
       pins &= ~RTL8139Configuration.modeMask
-      eeprom.setPins(0)
+      eeprom.deselect()
     case RTL8139Configuration.programMode:
       eeprom.setPins(
-        (value & RTL8139Configuration.select != 0 ? E1000EEPROMPins.select : 0)
-          | (value & RTL8139Configuration.clock != 0 ? E1000EEPROMPins.clock : 0)
-          | (value & RTL8139Configuration.dataIn != 0 ? E1000EEPROMPins.dataIn : 0))
-    default: eeprom.setPins(0)
+        selected: value & RTL8139Configuration.select != 0,
+        clockHigh: value & RTL8139Configuration.clock != 0,
+        data: value & RTL8139Configuration.dataIn != 0)
+    default: eeprom.deselect()
     }
     registers[RTL8139Register.cr9346 >> 2] = registers[RTL8139Register.cr9346 >> 2] & ~0xFF | pins
   }
@@ -395,7 +395,7 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
     softwareReset()
     registers[RTL8139Register.cr9346 >> 2] = RTL8139Configuration.reset01
     registers[RTL8139Register.msr >> 2] = RTL8139Configuration.reset34
-    eeprom.setPins(0)
+    eeprom.deselect()
     loadAddress()
     statistics = RTL8139Statistics()
     phyControl = RTL8139PHY.controlAtReset
@@ -427,7 +427,7 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
     var configuration: PCIFunction.State
     /// 64 dwords.
     var registers: [UInt32]
-    var eeprom: E1000EEPROM
+    var eeprom: EEPROM93C46
     var command: UInt32
     var interrupts: UInt16
     var interruptMask: UInt16
