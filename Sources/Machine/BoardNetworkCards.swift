@@ -52,6 +52,15 @@ extension Board {
         memory: memory.memory, port: wire, address: card.address, clock: clock, optionROM: region, name: name)
       add(nic, at: address)
       device = nic
+    case .ne2kPCI:
+      let nic = NE2000PCI(name: name, port: wire, address: card.address, optionROM: region)
+      add(nic, at: address)
+      device = nic
+    case .rtl8139:
+      let nic = RTL8139(
+        name: name, memory: memory.memory, port: wire, address: card.address, clock: clock, optionROM: region)
+      add(nic, at: address)
+      device = nic
     }
     networkCards.append(
       NetworkCard(configuration: card, name: name, address: address, wire: wire, device: device))

@@ -16,7 +16,7 @@ from guests import ACCEL, Shell, needs_engine
 
 pytestmark = needs_engine
 
-CARDS = ["e1000", "pcnet"]
+CARDS = ["e1000", "pcnet", "rtl8139", "ne2k_pci"]
 
 
 def free_port():

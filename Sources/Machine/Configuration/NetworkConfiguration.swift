@@ -15,9 +15,13 @@ public struct NetworkConfiguration: Sendable, Equatable {
 /// A network card.
 public struct NetworkCardConfiguration: Sendable, Equatable {
   /// Which.
-  public enum Model: String, Sendable, CaseIterable {
+  public enum Model: String, Sendable, CaseIterable, CustomStringConvertible {
     case e1000
     case pcnet
+    case rtl8139
+    case ne2kPCI = "ne2k_pci"
+    /// QEMU's name.
+    public var description: String { rawValue }
   }
   public var model: Model
   /// `id=`.

@@ -60,6 +60,12 @@ public enum DeviceCatalog {
       name: "e1000", about: "network card, Intel 82540EM (gigabit)", bus: "PCI", properties: networkCard),
     DeviceDriver(
       name: "pcnet", about: "network card, AMD Am79C970A PCnet-PCI II", bus: "PCI", properties: networkCard),
+    DeviceDriver(
+      name: "rtl8139", about: "network card, Realtek RTL8139C+ (Fast Ethernet)", bus: "PCI",
+      properties: networkCard),
+    DeviceDriver(
+      name: "ne2k_pci", about: "network card, Realtek RTL8029AS (NE2000)", bus: "PCI", properties: networkCard
+    ),
     DeviceDriver(name: "ide-hd", about: "hard disk", bus: "IDE", properties: drive),
     DeviceDriver(name: "ide-cd", about: "CD-ROM drive", bus: "IDE", properties: drive),
     DeviceDriver(
