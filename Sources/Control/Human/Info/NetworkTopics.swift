@@ -27,6 +27,7 @@ extension HumanCommands {
       if machine.networkCards.isEmpty { try output.line("There are no network cards") }
     },
     HumanCommand("usernet", help: "the connections of user networks") { _, monitor, output in
+      if monitor.machine.userNetworks.isEmpty { try output.line("There are no user networks") }
       for network in monitor.machine.userNetworks {
         try output.line("\(network.id):")
         try output.line(network.connections.trimmingSuffixNewline)
