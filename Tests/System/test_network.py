@@ -3,12 +3,11 @@
 
 import hashlib
 import http.server
+import json
 import os
-import re
 import shutil
 import socket
 import struct
-import subprocess
 import threading
 
 import pytest
@@ -96,7 +95,46 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize("card", CARDS)
+class Monitor:
+    """A QMP client that does one command after the other."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(str(path))
+        self.stream = self.socket.makefile("rw")
+        self.stream.readline()
+        self.run("qmp_capabilities")
+
+    def run(self, command, **arguments):
+        self.stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.stream.flush()
+        while "event" in (answer := json.loads(self.stream.readline())):
+            pass
+        assert "return" in answer, answer
+        return answer["return"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.stream.close()
+        self.socket.close()
+
+
+def read_capture(path):
+    """The frames of a file in libpcap's format."""
+    data = path.read_bytes()
+    magic, _, _, _, _, _, link = struct.unpack("=IHHiIII", data[:24])
+    assert (magic, link) == (0xA1B2C3D4, 1)
+    position = 24
+    while position < len(data):
+        _, _, kept, length = struct.unpack("=IIII", data[position:position + 16])
+        assert kept == min(length, 100)
+        yield data[position + 16:position + 16 + kept]
+        position += 16 + kept
+
+
+@pytest.mark.parametrize("card", [CARDS[0], *(pytest.param(card, marks=pytest.mark.slow) for card in CARDS[1:])])
 def test_debian_uses_the_network(start, debian_disk, tmp_path, card):
     content = os.urandom(8 << 20)
     server = Server(content)
@@ -105,6 +143,7 @@ def test_debian_uses_the_network(start, debian_disk, tmp_path, card):
     guest = start(
         "-accel", ACCEL, debian_disk, "-snapshot", "-m", "512", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off",
         "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:7", "-device", f"{card},netdev=net,mac=52:54:00:11:22:33",
+        "-object", f"filter-dump,id=dump,netdev=net,file={capture},maxlen=100",
         serial=True, seabios_log=False)
     shell = Shell(guest)
     shell.log_in()
@@ -117,6 +156,13 @@ def test_debian_uses_the_network(start, debian_disk, tmp_path, card):
     assert "Link detected: yes" in shell.run(f"ethtool {name}")
     assert ", 0% packet loss" in shell.run("ping -c 3 -i 0.2 10.0.2.2")
     assert ", 0% packet loss" in shell.run(f"ping -c 2 -i 0.2 fec0::2")
+    # The cable pulled out and plugged in again.
+    with Monitor(tmp_path / "qmp") as monitor:
+        monitor.run("set_link", name="net", up=False)
+        shell.run(f"until ethtool {name} | grep -q 'Link detected: no'; do sleep 0.2; done")
+        monitor.run("set_link", name="net", up=True)
+        shell.run(f"until ethtool {name} | grep -q 'Link detected: yes'; do sleep 0.2; done")
+        shell.run("/lib/systemd/systemd-networkd-wait-online --timeout 300")
     # There and back, whole.
     get = (f"exec 3<>/dev/tcp/10.0.2.2/{server.port}; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; "
            "sed -u '/^\\r$/q' <&3 >/dev/null; cat <&3 > /tmp/content; exec 3<&-; sha256sum /tmp/content")
@@ -125,6 +171,9 @@ def test_debian_uses_the_network(start, debian_disk, tmp_path, card):
            " >&3; cat /tmp/content >&3; head -1 <&3; exec 3<&-")
     assert "201" in shell.run(put)
     assert server.taken == content
+    frames = list(read_capture(capture))
+    assert any(frame[12:14] == b"\x08\x06" for frame in frames), "ARP"
+    assert any(frame[6:12] == bytes.fromhex("525400112233") and len(frame) == 100 for frame in frames)
     # Into the guest.
     shell.run("systemd-run systemd-socket-activate -l 7 -a --inetd cat >/dev/null 2>&1; sleep 2")
     with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
