@@ -34,7 +34,9 @@ extension Board {
     let address = PCIAddress(slot)
     let name = card.id ?? "\(card.model).\(number)"
     let wire = try networks.wire(cardName: name, to: card.backEnd)
-    let rom = try networkROM(of: card, files: files)?.makeROM()
+    // The usual ROM is made for the card, one that was asked for stays as it is.
+    let rom = try networkROM(of: card, files: files)?
+      .makeROM(for: card.romFile == nil ? card.model.identity : nil)
     let region = rom.map { rom in
       MemoryRegion(
         name: "\(name).rom", base: GuestAddress(UInt64(0)), count: UInt64(rom.byteCount),
@@ -73,6 +75,18 @@ extension Board {
       return try OptionROM.load("pxe-\(card.model).rom", files: files)
     } catch FirmwareFileError.notFound {
       return nil
+    }
+  }
+}
+
+extension NetworkCardConfiguration.Model {
+  /// Of the PCI device.
+  fileprivate var identity: (vendor: UInt16, device: UInt16) {
+    switch self {
+    case .e1000: (0x8086, 0x100E)
+    case .pcnet: (0x1022, 0x2000)
+    case .rtl8139: (0x10EC, 0x8139)
+    case .ne2kPCI: (0x10EC, 0x8029)
     }
   }
 }

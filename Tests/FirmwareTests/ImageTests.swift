@@ -61,6 +61,17 @@ import Testing
     }
   }
 
+  /// A ROM for many devices becomes one for the card, and its bytes still add up.
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: "/usr/lib/ipxe/qemu"), "needs ipxe-qemu"))
+  func romsTakeTheCardsIdentity() throws {
+    let rom = try OptionROM.load("pxe-ne2k_pci.rom", files: FirmwareFiles())
+    let block = try rom.makeROM(for: (vendor: 0x10EC, device: 0x8029))
+    let bytes = [UInt8](block.allBytes)
+    let data = Int(bytes[0x18]) | Int(bytes[0x19]) << 8
+    #expect(Array(bytes[(data + 4)..<(data + 8)]) == [0xEC, 0x10, 0x29, 0x80])
+    #expect(bytes[..<rom.firstImageByteCount].reduce(0, &+) == 0)
+  }
+
   @Test func missingFilesSayWhatToDo() {
     let files = FirmwareFiles(directories: ["/nowhere"], systemDirectories: [])
     let error = #expect(throws: FirmwareFileError.self) { try files.load("vgabios-stdvga.bin") }

@@ -102,8 +102,13 @@ public struct OptionROM: Sendable {
 
   /// The contents as memory for a card's ROM register, filled up with FF to ``registerByteCount`` (at
   /// least a page).
-  public func makeROM() throws(OptionROMError) -> RAMBlock {
-    guard hasPCIData else { throw .badPCIData(name: name) }
+  ///
+  /// With `identity` the first image is made one for that device: a ROM for many devices has no identity, and a BIOS
+  /// only takes that of the card.
+  public func makeROM(for identity: (vendor: UInt16, device: UInt16)? = nil) throws(OptionROMError)
+    -> RAMBlock
+  {
+    guard let pciData = image.withBytes({ Self.pciDataOffset($0) }) else { throw .badPCIData(name: name) }
     let block: RAMBlock
     do {
       block = try RAMBlock(name: name, byteCount: max(registerByteCount, RAMBlock.pageSize))
@@ -113,7 +118,20 @@ public struct OptionROM: Sendable {
     image.withBytes { block.allBytes.copyMemory(from: $0) }
     UnsafeMutableRawBufferPointer(rebasing: block.allBytes[image.count...]).initializeMemory(
       as: UInt8.self, repeating: 0xFF)
+    if let identity { Self.setIdentity(identity, at: pciData &+ 4, in: block.allBytes) }
     return block
+  }
+
+  /// Writes the two identities at `offset`, and keeps the sum of all bytes by that behind the jump at the start.
+  private static func setIdentity(
+    _ identity: (vendor: UInt16, device: UInt16), at offset: Int, in bytes: UnsafeMutableRawBufferPointer
+  ) {
+    let words = UInt32(identity.vendor) | UInt32(identity.device) << 16
+    for index in 0..<4 {
+      let byte = UInt8(truncatingIfNeeded: words >> UInt32(index * 8))
+      bytes[6] &+= bytes[offset &+ index] &- byte
+      bytes[offset &+ index] = byte
+    }
   }
 
   /// Brings the image at the start of `bytes` into the form a BIOS accepts: the length byte, the checksum of
