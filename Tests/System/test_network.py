@@ -155,7 +155,8 @@ def test_debian_uses_the_network(start, debian_disk, tmp_path, card):
     assert "10.0.2.15/24" in shell.run(f"ip -4 addr show {name}")
     assert "Link detected: yes" in shell.run(f"ethtool {name}")
     assert ", 0% packet loss" in shell.run("ping -c 3 -i 0.2 10.0.2.2")
-    assert ", 0% packet loss" in shell.run(f"ping -c 2 -i 0.2 fec0::2")
+    shell.run(f"until ip -6 addr show {name} | grep fec0 | grep -qv tentative; do sleep 0.2; done")
+    assert ", 0% packet loss" in shell.run("ping -c 2 -i 0.2 fec0::2")
     # The cable pulled out and plugged in again.
     with Monitor(tmp_path / "qmp") as monitor:
         monitor.run("set_link", name="net", up=False)
