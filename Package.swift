@@ -86,17 +86,17 @@ let package = Package(
     room("GuestMemory", uses: ["CHost"]),
     room("Bus", uses: ["EventLoop", "GuestMemory"]),
     room("PCI", uses: ["Bus", "GuestMemory"]),
-    room("CPU", uses: ["Bus", "GuestMemory", "EventLoop"]),
+    room("CPU", uses: ["OptionSyntax", "Bus", "GuestMemory", "EventLoop"]),
 
     // Engines: what executes the guest.
-    room("KVM", uses: ["OptionSyntax", "CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop", log]),
+    room("KVM", uses: ["CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop", log]),
 
     .target(
       name: "SoftCPU",
-      dependencies: ["OptionSyntax", "CSSE", "CX87", "CPU", "Bus", "GuestMemory", "EventLoop"],
+      dependencies: ["CSSE", "CX87", "CPU", "Bus", "GuestMemory", "EventLoop"],
       swiftSettings: strict + optimizedEngine),
 
-    room("QTestEngine", uses: ["CPU", "Bus", "GuestMemory"]),
+    room("QTestEngine", uses: ["CPU", "Bus", "GuestMemory", "EventLoop"]),
 
     // Devices: what the guest sees.
     room("Chipset", uses: ["CPU", "Bus", "PCI", "GuestMemory", "CharacterDevice"]),
@@ -149,7 +149,7 @@ let package = Package(
       path: "Tests/GuestSupport", swiftSettings: strict),
     .testTarget(
       name: "EngineTests",
-      dependencies: ["GuestSupport", "TestSupport", "CPU", "Bus"],
+      dependencies: ["GuestSupport", "TestSupport", "KVM", "SoftCPU", "CKVM", "CPU", "Bus", "GuestMemory"],
       swiftSettings: strict),
     // Optimised in debug builds too: it makes and compares millions of instructions.
     .target(

@@ -1,6 +1,7 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
-; PAE paging (SDM volume 3, section 4.4) with no-execute: a 2 MiB page, 4 KiB pages, and a fetch that is refused. Each #PF
-; leaves its code at 0x1200 + 8n and CR2 behind it, and goes on at EBX.
+; PAE paging (SDM volume 3, section 4.4) with no-execute: a 2 MiB page, 4 KiB pages, a fetch that is refused, and when
+; the page directory pointers are read. Each #PF and #GP leaves its code at 0x1200 + 8n and CR2 behind it, and goes on at
+; EBX.
 %include "guest.inc"
 %include "protected.inc"
 
@@ -9,6 +10,7 @@ start:
 
 bits 32
 main:
+        gate    13, fault, 0
         gate    14, fault, 0
         xor     ebp, ebp
         ; Pointers at 0x10000, a directory at 0x11000, a table at 0x12000.
@@ -63,7 +65,35 @@ third:  ; A reserved bit.
         mov     cr3, eax
         mov     ebx, linear(fourth)
         mov     eax, [0x5000]
-fourth: mov     [0x1008], ebp
+fourth: ; The pointers are what they were when CR3 was loaded, whatever is in memory since.
+        mov     dword [0x10008], 0x11001
+        mov     ebx, linear(fifth)
+        mov     eax, [0x40004000]
+fifth:  mov     eax, cr3
+        mov     cr3, eax
+        mov     dword [0x4004], 0xFEED
+        mov     eax, [0x40004004]
+        mov     [0x100C], eax
+        ; A reserved bit in one refuses a load, by CR3 or by a change of CR4.PGE, and leaves the others.
+        mov     dword [0x10010], 0x11003
+        mov     dword [0x10008], 0
+        mov     ebx, linear(sixth)
+        mov     eax, 0x10018
+        mov     cr3, eax
+sixth:  mov     eax, cr3
+        mov     [0x1010], eax
+        mov     ebx, linear(seventh)
+        mov     eax, cr4
+        or      al, 0x80
+        mov     cr4, eax
+seventh:
+        mov     eax, cr4
+        mov     [0x1014], eax
+        or      al, 4
+        mov     cr4, eax
+        mov     eax, [0x40004004]
+        mov     [0x1018], eax
+        mov     [0x1008], ebp
         done    0
 
 fault:

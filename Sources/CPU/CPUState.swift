@@ -40,6 +40,9 @@ public struct CPUState: SavedState {
   public var cr4: UInt64 = 0
   public var cr8: UInt64 = 0
   public var efer: UInt64 = 0
+  /// The four page directory pointers of PAE paging, read when CR3 was loaded; nil if another paging mode is in use
+  /// or the engine does not tell: then they are in memory, which is to be restored before.
+  public var pageDirectoryPointers: [UInt64]?
   public var xcr0: UInt64 = 1
   /// DR0 … DR3, DR6, DR7.
   public var debug: [UInt64] = [0, 0, 0, 0, 0xFFFF_0FF0, 0x400]

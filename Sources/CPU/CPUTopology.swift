@@ -32,19 +32,3 @@ public struct CPUTopology: Equatable, Sendable {
 
   private static func bits(for count: Int) -> Int { Int.bitWidth - (count - 1).leadingZeroBitCount }
 }
-
-/// What `-cpu` asks for: a model and changes to its features.
-public struct CPUModelRequest: Equatable, Sendable {
-  /// "host", "max", "qemu64", …
-  public var model: String
-  /// Features switched on.
-  public var added: [String]
-  /// Features switched off.
-  public var removed: [String]
-  /// A request.
-  public init(model: String = "max", added: [String] = [], removed: [String] = []) {
-    self.model = model
-    self.added = added
-    self.removed = removed
-  }
-}

@@ -1,49 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import CPU
-import Glibc
+import EventLoop
 
 /// A virtual CPU that executes no instruction: it has the registers of its reset state, or those it was given.
 final class IdleVirtualCPU: VirtualCPU, @unchecked Sendable {
-  // Unchecked: `isKicked` is guarded by `mutex`; the registers are touched while the CPU is stopped, the local APIC with
+  // Unchecked: `isKicked` is guarded by `condition`; the registers are touched while the CPU is stopped, the local APIC with
   // the machine's lock held.
 
   let index: Int
   private let localAPIC: any LocalInterruptController
   private var state: CPUState
   private var isKicked = false
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let condition = ConditionLock()
 
   init(index: Int, localAPIC: any LocalInterruptController) {
     self.index = index
     self.localAPIC = localAPIC
     state = .afterReset(isBootstrap: index == 0)
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(condition, nil)
-  }
-
-  deinit {
-    pthread_mutex_destroy(mutex)
-    pthread_cond_destroy(condition)
-    mutex.deallocate()
-    condition.deallocate()
   }
 
   /// Waits until it is kicked.
   func run() -> VirtualCPUExit {
-    pthread_mutex_lock(mutex)
-    while !isKicked { pthread_cond_wait(condition, mutex) }
-    isKicked = false
-    pthread_mutex_unlock(mutex)
+    condition.withLock {
+      while !isKicked { condition.wait() }
+      isKicked = false
+    }
     return .interrupted
   }
 
   func kick() {
-    pthread_mutex_lock(mutex)
-    isKicked = true
-    pthread_cond_signal(condition)
-    pthread_mutex_unlock(mutex)
+    condition.withLock {
+      isKicked = true
+      condition.announce()
+    }
   }
 
   func registers() throws(EngineError) -> CPUState {

@@ -9,9 +9,9 @@ import GuestMemory
 ///
 /// The interrupt controllers and timers are the board's own (``InterruptPlatform``). The bootstrap processor's local APIC
 /// is seen where that processor sees it; interrupts sent to it wait there for ever.
-public final class QTestEngine: Engine {
+public final class QTestEngine: PlatformEngine {
   public var name: String { "qtest" }
-  private let platform: any InterruptPlatform
+  public let platform: any InterruptPlatform
   private let topology: CPUTopology
   private let listener = NoListener()
   private var isMade: Set<Int> = []
@@ -33,27 +33,7 @@ public final class QTestEngine: Engine {
     return IdleVirtualCPU(index: index, localAPIC: platform.localInterruptController(index))
   }
 
-  public var interruptController: any InterruptSink { platform.interruptController }
   public var memoryMapListener: any MemoryMapListener { listener }
-  public var speakerGate: any SpeakerGate { platform.speakerGate }
-
-  public func resetPlatform() { platform.reset() }
-  public func savePlatform() -> PlatformState { platform.save() }
-
-  public func restorePlatform(_ state: PlatformState) throws(EngineError) {
-    guard platform.restore(state) else {
-      throw EngineError("the saved state of the interrupt controllers is damaged: it lacks registers")
-    }
-  }
-
-  /// Guest time is the machine's clock, which knows by itself.
-  public func clockStateChanged(isRunning: Bool) {}
-  /// Nothing is queued: each write is done at once.
-  public func drainCoalescedWrites() {}
-
-  public func sendMessage(address: UInt64, data: UInt32) {
-    platform.sendMessage(address: address, data: data)
-  }
 }
 
 /// Nobody needs a copy of the memory map: all accesses go through the bus.

@@ -94,9 +94,13 @@ struct ProtectedModeTests {
     let board = try run("paging-pae")
     #expect(board.dword(0x1000) == 0xABCD && board.dword(0x1004) == 0xE3)
     // Fetches are refused with bits 0 and 4, what has no pointer with none, a reserved bit with bits 0 and 3.
-    #expect(board.dword(0x1008) == 4)
-    #expect((0..<4).map { board.dword(0x1200 + $0 * 8) } == [0x11, 0x11, 0, 9])
-    #expect((0..<4).map { board.dword(0x1204 + $0 * 8) } == [0x3000, 0x204000, 0x4000_0000, 0x5000])
+    #expect(board.dword(0x1008) == 7)
+    #expect((0..<7).map { board.dword(0x1200 + $0 * 8) } == [0x11, 0x11, 0, 9, 0, 0, 0])
+    #expect(
+      (0..<5).map { board.dword(0x1204 + $0 * 8) } == [0x3000, 0x204000, 0x4000_0000, 0x5000, 0x4000_4000])
+    // A pointer counts once CR3 is loaded; CR3, CR4 and the pointers stay when a reserved bit is set.
+    #expect(board.dword(0x100C) == 0xFEED && board.dword(0x1010) == 0x10000)
+    #expect(board.dword(0x1014) & 0xFF == 0x20 && board.dword(0x1018) == 0xFEED)
   }
 
   @Test func fastSystemCalls() throws {

@@ -19,11 +19,21 @@ enum GuestEngine: String, CaseIterable, CustomStringConvertible, Sendable {
   /// The engines that can be used here.
   static let there: [GuestEngine] =
     GuestImage.assembler == nil ? [] : KVMAvailability.isThere ? [.kvm, .soft] : [.soft]
+  /// Those that do what processors do where a kernel that interprets does not.
+  static let precise: [GuestEngine] = KVMAvailability.hasHardware ? there : there.filter { $0 == .soft }
 }
 
 /// Whether tests can run guests on KVM here.
 enum KVMAvailability {
   static let isThere = access("/dev/kvm", R_OK | W_OK) == 0 && GuestImage.assembler != nil
+  /// Whether there is hardware behind it. Without, the kernel interprets guests, which does not follow the manuals in
+  /// everything: faults in the delivery of faults, rings and SMAP.
+  static let hasHardware: Bool = {
+    guard isThere, let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8),
+      let flags = text.split(separator: "\n").first(where: { $0.hasPrefix("flags") })
+    else { return false }
+    return flags.split(separator: " ").contains { $0 == "vmx" || $0 == "svm" }
+  }()
   static let need = "needs read and write access to /dev/kvm, and nasm"
 }
 

@@ -2,7 +2,6 @@
 
 import CKVM
 import CPU
-import OptionSyntax
 
 /// What CPUID answers in the guest: what the model and the request want of what KVM supports, and for each
 /// vCPU its place in the topology.
@@ -24,11 +23,7 @@ struct CPUIDBuilder {
   init(
     _ request: CPUModelRequest, topology: CPUTopology, supported: CPUIDTable, hasDeadlineTimer: Bool
   ) throws(EngineError) {
-    guard let model = CPUModel.named(request.model) else {
-      throw EngineError(
-        "unknown CPU model '\(request.model)'\(didYouMean(request.model, in: CPUModel.all.map(\.name))); "
-          + "known: \(CPUModel.all.map(\.name).joined(separator: ", "))")
-    }
+    let model = try request.namedModel()
     self.model = model
     self.topology = topology
     self.supported = supported
@@ -49,25 +44,11 @@ struct CPUIDBuilder {
       // A constant TSC ties the guest to hosts with the same frequency: only on request, as in QEMU.
       features = available.subtracting(CPUFeatures([.extended7EDX: 1 << 8]))
     }
-    var warnings: [String] = []
-    for name in request.added {
-      let wanted = try Self.feature(name)
-      if !wanted.intersects(available) {
-        warnings.append(
-          "the host or KVM does not support the CPU feature '\(name)': the guest goes without it")
-      }
-      features = features.union(wanted.intersection(available))
+    let (wanted, missing) = try request.apply(to: features, available: available)
+    self.features = wanted
+    warnings = missing.map {
+      "the host or KVM does not support the CPU feature '\($0)': the guest goes without it"
     }
-    for name in request.removed { features = features.subtracting(try Self.feature(name)) }
-    self.features = features
-    self.warnings = warnings
-  }
-
-  private static func feature(_ name: String) throws(EngineError) -> CPUFeatures {
-    guard let feature = CPUFeatures.named(name) else {
-      throw EngineError("unknown CPU feature '\(name)'\(didYouMean(name, in: CPUFeatures.names))")
-    }
-    return feature
   }
 
   /// Leaf 1 ECX bits.
@@ -123,11 +104,8 @@ struct CPUIDBuilder {
     // CLFLUSH lines of 64 bytes.
     table.set(1, eax: identity.signature, ebx: 8 << 8)
     if !isAMD {
-      // Cache descriptors: 32 KiB L1, 4 MiB L2 (SDM volume 2, CPUID, table 3-12).
-      table.set(2, eax: 1, edx: 0x002C_307D)
-      table.set(4, index: 0, eax: 0x121, ebx: 0x01C0_003F, ecx: 0x3F, edx: 1)
-      table.set(4, index: 1, eax: 0x122, ebx: 0x01C0_003F, ecx: 0x3F, edx: 1)
-      table.set(4, index: 2, eax: 0x143, ebx: 0x03C0_003F, ecx: 0xFFF, edx: 1)
+      table.set(2, .cacheDescriptors)
+      for (number, cache) in CPUIDLeaf.caches.enumerated() { table.set(4, index: UInt32(number), cache) }
       table.set(4, index: 3)
     }
     table.set(6)
@@ -176,34 +154,16 @@ struct CPUIDBuilder {
   }
 
   private func placeInTopology(_ table: inout CPUIDTable, index: Int) {
-    let apicID = topology.apicID(of: index)
-    let perPackage = UInt32(clamping: topology.cores * topology.threads)
-    let packageBits = topology.threadBits + topology.coreBits
-
-    table.change(1) { leaf in
-      let logical = min(1 << UInt32(min(packageBits, 7)), 255) as UInt32
-      leaf.ebx = leaf.ebx & 0xFF00 | (perPackage > 1 ? logical << 16 : 1 << 16) | apicID << 24
-      // HTT: the count of logical processors in EBX is valid.
-      leaf.edx = perPackage > 1 ? leaf.edx | 1 << 28 : leaf.edx & ~(1 << 28)
-    }
-    // Deterministic caches: L1 and L2 are a core's, the rest a package's.
-    table.changeAll(4) { leaf in
-      guard leaf.eax & 0x1F != 0 else { return }
-      let sharing = leaf.eax >> 5 & 7 < 3 ? topology.threadBits : packageBits
-      let cores = (1 as UInt32) << UInt32(min(topology.coreBits, 6)) - 1
-      leaf.eax = leaf.eax & 0x3FFF | ((1 as UInt32) << UInt32(min(sharing, 12)) - 1) << 14 | cores << 26
-    }
+    let place = TopologyLeaves(topology, index: index)
+    let (apicID, perPackage, packageBits) = (place.apicID, place.perPackage, place.packageBits)
+    table.changeLeaves(1) { place.place(leaf1: &$0) }
+    table.changeLeaves(4) { place.place(cache: &$0) }
     table.changeAll(0x8000_001D) { leaf in
       guard leaf.eax & 0x1F != 0 else { return }
       let sharing = leaf.eax >> 5 & 7 < 3 ? UInt32(topology.threads) : perPackage
       leaf.eax = leaf.eax & 0x3FFF | ((sharing - 1) & 0xFFF) << 14
     }
-    // Extended topology: threads in a core, logical processors in a package.
-    table.set(
-      0xB, index: 0, eax: UInt32(topology.threadBits), ebx: UInt32(topology.threads), ecx: 1 << 8, edx: apicID
-    )
-    table.set(0xB, index: 1, eax: UInt32(packageBits), ebx: perPackage, ecx: 2 << 8 | 1, edx: apicID)
-    table.set(0xB, index: 2, ecx: 2, edx: apicID)
+    for (number, leaf) in place.extended.enumerated() { table.set(0xB, index: UInt32(number), leaf) }
     table.change(0) { leaf in leaf.eax = max(leaf.eax, 0xB) }
     table.change(0x8000_0008) { leaf in
       leaf.ecx = perPackage > 1 ? UInt32(packageBits) << 12 | (perPackage - 1) & 0xFF : 0

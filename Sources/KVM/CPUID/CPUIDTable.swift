@@ -41,6 +41,10 @@ struct CPUIDTable {
     insert(entry)
   }
 
+  mutating func set(_ function: UInt32, index: UInt32 = 0, _ leaf: CPUIDLeaf) {
+    set(function, index: index, eax: leaf.eax, ebx: leaf.ebx, ecx: leaf.ecx, edx: leaf.edx)
+  }
+
   mutating func removeAll(where condition: (kvm_cpuid_entry2) -> Bool) { entries.removeAll(where: condition) }
 
   /// Changes an entry, if it is there.
@@ -51,6 +55,15 @@ struct CPUIDTable {
   /// Changes all entries of a function.
   mutating func changeAll(_ function: UInt32, _ body: (inout kvm_cpuid_entry2) -> Void) {
     for position in entries.indices where entries[position].function == function { body(&entries[position]) }
+  }
+
+  /// Changes the registers of all entries of a function.
+  mutating func changeLeaves(_ function: UInt32, _ body: (inout CPUIDLeaf) -> Void) {
+    changeAll(function) { entry in
+      var leaf = CPUIDLeaf(eax: entry.eax, ebx: entry.ebx, ecx: entry.ecx, edx: entry.edx)
+      body(&leaf)
+      (entry.eax, entry.ebx, entry.ecx, entry.edx) = (leaf.eax, leaf.ebx, leaf.ecx, leaf.edx)
+    }
   }
 
   // MARK: Features
@@ -90,16 +103,7 @@ struct CPUIDTable {
 
   /// The brand string of leaves 0x80000002 … 4, at most 47 characters.
   mutating func setBrand(_ brand: String) {
-    var text = Array(brand.utf8.prefix(47))
-    text += Array(repeating: 0, count: 48 - text.count)
-    func word(_ index: Int) -> UInt32 {
-      (0..<4).reduce(0) { $0 | UInt32(text[index * 4 + $1]) << UInt32($1 * 8) }
-    }
-    for leaf in 0..<3 {
-      set(
-        0x8000_0002 + UInt32(leaf), eax: word(leaf * 4), ebx: word(leaf * 4 + 1), ecx: word(leaf * 4 + 2),
-        edx: word(leaf * 4 + 3))
-    }
+    for (number, leaf) in CPUIDLeaf.brand(brand).enumerated() { set(0x8000_0002 + UInt32(number), leaf) }
   }
 
   /// That string without the spaces around it, which some processors have.

@@ -116,6 +116,9 @@ extension CPUState {
     return events
   }
 
+  /// CR0.PG and CR4.PAE without EFER.LMA.
+  var usesPAEPaging: Bool { cr0 >> 31 & 1 != 0 && cr4 >> 5 & 1 != 0 && efer >> 10 & 1 == 0 }
+
   /// Refuses a state no vCPU could have handed out, before any of it is indexed.
   func validateLayout() throws(EngineError) {
     guard general.count == 16, segments.count == 6, debug.count == 6, localAPIC.count == 64,
@@ -170,6 +173,16 @@ extension KVMVirtualCPU {
     state.activity = CPUState.Activity(activity)
     for (number, value) in try stateMSRs.read(from: descriptor) { state.msrs[number] = value }
     state.xsave = [UInt8](repeating: 0, count: xsaveByteCount)
+    if state.usesPAEPaging {
+      // A kernel before Linux 5.14 does not tell, and reads them from memory when they are set.
+      var sregs = kvm_sregs2()
+      if ioctl(descriptor, martlet_KVM_GET_SREGS2, &sregs) == 0,
+        sregs.flags & martlet_KVM_SREGS2_FLAGS_PDPTRS_VALID != 0
+      {
+        let pointers = sregs.pdptrs
+        state.pageDirectoryPointers = [pointers.0, pointers.1, pointers.2, pointers.3]
+      }
+    }
     let getXSAVE = xsaveByteCount > 4096 ? martlet_KVM_GET_XSAVE2 : martlet_KVM_GET_XSAVE
     try request(descriptor, getXSAVE, &state.xsave, "tell a vCPU's extended state")
     var controls = kvm_xcrs()
@@ -193,6 +206,14 @@ extension KVMVirtualCPU {
     try state.validateLayout()
     var sregs = state.kvmSpecialRegisters
     try request(descriptor, martlet_KVM_SET_SREGS, &sregs, "set a vCPU's segments and control registers")
+    if state.usesPAEPaging, let pointers = state.pageDirectoryPointers, pointers.count == 4 {
+      var sregs = kvm_sregs2()
+      if ioctl(descriptor, martlet_KVM_GET_SREGS2, &sregs) == 0 {
+        sregs.flags = martlet_KVM_SREGS2_FLAGS_PDPTRS_VALID
+        sregs.pdptrs = (pointers[0], pointers[1], pointers[2], pointers[3])
+        try request(descriptor, martlet_KVM_SET_SREGS2, &sregs, "set a vCPU's page directory pointers")
+      }
+    }
     var regs = state.kvmRegisters
     try request(descriptor, martlet_KVM_SET_REGS, &regs, "set a vCPU's registers")
     var area = state.xsave

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import EventLoop
 import Glibc
 import Synchronization
 
@@ -9,24 +10,10 @@ import Synchronization
 /// Closed and opened with the machine's lock held. A vCPU handling an exit may wait for that lock; it is not
 /// in the guest then.
 final class KVMRunGate: @unchecked Sendable {
-  // Unchecked: `controls` is guarded by the machine's lock; `closed` is atomic; `mutex` and `condition` are
-  // made for sharing.
+  // Unchecked: `controls` is guarded by the machine's lock; `closed` is atomic.
   private let closed = Atomic<Bool>(false)
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let condition = ConditionLock()
   private var controls: [KVMRunControl] = []
-
-  init() {
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(condition, nil)
-  }
-
-  deinit {
-    pthread_mutex_destroy(mutex)
-    pthread_cond_destroy(condition)
-    mutex.deallocate()
-    condition.deallocate()
-  }
 
   /// One more vCPU to keep out.
   func add(_ control: KVMRunControl) { controls.append(control) }
@@ -46,16 +33,14 @@ final class KVMRunGate: @unchecked Sendable {
       while control.mayBeInGuest { usleep(10) }
     }
     body()
-    pthread_mutex_lock(mutex)
-    closed.store(false, ordering: .sequentiallyConsistent)
-    pthread_cond_broadcast(condition)
-    pthread_mutex_unlock(mutex)
+    condition.withLock {
+      closed.store(false, ordering: .sequentiallyConsistent)
+      condition.announce()
+    }
   }
 
   /// Waits while the gate is closed.
   func waitUntilOpen() {
-    pthread_mutex_lock(mutex)
-    while isClosed { pthread_cond_wait(condition, mutex) }
-    pthread_mutex_unlock(mutex)
+    condition.withLock { while isClosed { condition.wait() } }
   }
 }

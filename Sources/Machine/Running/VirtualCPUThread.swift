@@ -2,6 +2,7 @@
 
 import CHost
 import CPU
+import EventLoop
 import Glibc
 
 /// The host thread that runs one virtual CPU, and how the rest of the machine stops it and lets it go on.
@@ -9,11 +10,10 @@ import Glibc
 /// The thread is either in the engine's run loop or parked. ``park()`` asks, ``waitUntilParked()`` waits;
 /// while parked, other threads may touch the CPU's registers.
 final class VirtualCPUThread: @unchecked Sendable {
-  // Unchecked: everything mutable is guarded by `mutex`, except `cpu`, whose own rules the parking keeps.
+  // Unchecked: everything mutable is guarded by `condition`, except `cpu`, whose own rules the parking keeps.
 
   let cpu: any VirtualCPU
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let condition = ConditionLock()
   private var thread = pthread_t()
   private var isStarted = false
   private var mayRun = false
@@ -27,15 +27,6 @@ final class VirtualCPUThread: @unchecked Sendable {
   init(cpu: any VirtualCPU, onExit: @escaping @Sendable (VirtualCPUThread, VirtualCPUExit) -> Void) {
     self.cpu = cpu
     self.onExit = onExit
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(condition, nil)
-  }
-
-  deinit {
-    pthread_mutex_destroy(mutex)
-    pthread_cond_destroy(condition)
-    mutex.deallocate()
-    condition.deallocate()
   }
 
   /// Starts the thread, parked.
@@ -55,17 +46,11 @@ final class VirtualCPUThread: @unchecked Sendable {
   }
 
   /// The kernel's number of the thread; 0 before it has begun to run.
-  var hostThread: Int32 {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return kernelThread
-  }
+  var hostThread: Int32 { condition.withLock { kernelThread } }
 
   private func body() {
     martlet_setname("vcpu\(cpu.index)")
-    pthread_mutex_lock(mutex)
-    kernelThread = martlet_gettid()
-    pthread_mutex_unlock(mutex)
+    condition.withLock { kernelThread = martlet_gettid() }
     while waitForLeave() {
       let exit = cpu.run()
       if case .interrupted = exit { continue }
@@ -77,51 +62,47 @@ final class VirtualCPUThread: @unchecked Sendable {
 
   /// Parks while the CPU may not run; returns false when the thread is to end.
   private func waitForLeave() -> Bool {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    while !mayRun && !isEnding {
-      isParked = true
-      pthread_cond_broadcast(condition)
-      pthread_cond_wait(condition, mutex)
+    condition.withLock {
+      while !mayRun && !isEnding {
+        isParked = true
+        condition.announce()
+        condition.wait()
+      }
+      isParked = isEnding
+      condition.announce()
+      return !isEnding
     }
-    isParked = isEnding
-    pthread_cond_broadcast(condition)
-    return !isEnding
   }
 
   /// Lets the CPU run.
   func leave() {
-    pthread_mutex_lock(mutex)
-    mayRun = true
-    isParked = false
-    pthread_cond_broadcast(condition)
-    pthread_mutex_unlock(mutex)
+    condition.withLock {
+      mayRun = true
+      isParked = false
+      condition.announce()
+    }
   }
 
   /// Asks the CPU to park; it executes no further instruction after the one under way.
   func park() {
-    pthread_mutex_lock(mutex)
-    mayRun = false
-    pthread_mutex_unlock(mutex)
+    condition.withLock { mayRun = false }
     cpu.kick()
   }
 
   /// Waits until the CPU is parked. The machine's lock must not be held: the CPU may need it to finish an
   /// access.
   func waitUntilParked() {
-    pthread_mutex_lock(mutex)
-    while isStarted && !isParked { pthread_cond_wait(condition, mutex) }
-    pthread_mutex_unlock(mutex)
+    condition.withLock { while isStarted && !isParked { condition.wait() } }
   }
 
   /// Ends the thread and waits for it. The machine's lock must not be held.
   func end() {
     guard isStarted else { return }
-    pthread_mutex_lock(mutex)
-    isEnding = true
-    mayRun = false
-    pthread_cond_broadcast(condition)
-    pthread_mutex_unlock(mutex)
+    condition.withLock {
+      isEnding = true
+      mayRun = false
+      condition.announce()
+    }
     cpu.kick()
     pthread_join(thread, nil)
     isStarted = false

@@ -80,15 +80,29 @@ extension UnsafeMutablePointer<Processor> {
     return nil
   }
 
-  /// Goes on at `operation`'s target, ``Operation/immediate``.
+  /// Goes on at `operation`'s target, ``Operation/immediate``; #GP if that is beyond the code segment's end.
   @inline(__always)
   func branch(_ operation: UnsafePointer<Operation>) -> UnsafeRawPointer? {
-    pointee.executed &-= UInt64(operation.pointee.remaining) &- 1
+    if operation.pointee.linkGeneration == pointee.mapGeneration, let block = operation.pointee.link {
+      pointee.executed &-= UInt64(operation.pointee.remaining) &- 1
+      return enter(block)
+    }
+    return link(operation, isBranch: true)
+  }
+
+  /// Goes on at what follows the block that `operation` ends.
+  @inline(__always)
+  func goOn(_ operation: UnsafePointer<Operation>) -> UnsafeRawPointer? {
     if operation.pointee.linkGeneration == pointee.mapGeneration, let block = operation.pointee.link {
       return enter(block)
     }
-    pointee.rip = operation.pointee.immediate
-    return link(operation)
+    return link(operation, isBranch: false)
+  }
+
+  /// Whether ``branch(_:)`` will raise nothing: for instructions that have something to do before.
+  @inline(__always)
+  func mayBranch(_ operation: UnsafePointer<Operation>) -> Bool {
+    operation.pointee.linkGeneration == pointee.mapGeneration || isCodeTarget(operation.pointee.immediate)
   }
 
   /// Whether a block was decoded in the present mode and code segment.
@@ -101,6 +115,8 @@ extension UnsafeMutablePointer<Processor> {
   /// the run loop is wanted.
   @inline(never)
   func lookUp() -> UnsafeRawPointer? {
+    // A trap behind this instruction comes before whatever the next one's fetch runs into.
+    if pointee.mode.bits & ExecutionMode.single != 0 { return nil }
     let entry = pointee.jumpCache + JumpCache.index(pointee.rip)
     if entry.pointee.rip == pointee.rip, entry.pointee.generation == pointee.mapGeneration,
       let block = entry.pointee.block, isUsable(block)
@@ -113,9 +129,13 @@ extension UnsafeMutablePointer<Processor> {
     return enter(block)
   }
 
-  /// Like ``lookUp()``, and remembers the block for the next time.
+  /// Like ``lookUp()`` at `operation`'s target, and remembers the block for the next time.
   @inline(never)
-  private func link(_ operation: UnsafePointer<Operation>) -> UnsafeRawPointer? {
+  private func link(_ operation: UnsafePointer<Operation>, isBranch: Bool) -> UnsafeRawPointer? {
+    if isBranch, !isCodeTarget(operation.pointee.immediate) { return faulted(operation) }
+    pointee.executed &-= UInt64(operation.pointee.remaining) &- 1
+    pointee.rip = operation.pointee.immediate
+    if pointee.mode.bits & ExecutionMode.single != 0 { return nil }
     let generation = pointee.mapGeneration
     guard let block = findBlock() else { return nil }
     // If room had to be made for the block, the operation is gone.

@@ -189,4 +189,4 @@ extension UnsafeMutablePointer<Processor> {
 }
 
 /// Goes on with the block that follows.
-private let endOfBlock: Handler = { $0.processor.branch($1.operation) }
+private let endOfBlock: Handler = { $0.processor.goOn($1.operation) }

@@ -7,14 +7,14 @@ import GuestMemory
 /// Runs the guest by executing its instructions itself: no help of the host's processor or kernel is needed.
 ///
 /// The interrupt controllers and timers are the board's own (``InterruptPlatform``).
-public final class SoftEngine: Engine {
+public final class SoftEngine: PlatformEngine {
   public var name: String { "soft" }
   /// Features asked for that this engine does not implement, a sentence each.
   public private(set) var warnings: [String]
   public private(set) var processor = ProcessorIdentity()
   private let machine: SoftMachine
   private let scheduler = SoftScheduler()
-  private let platform: any InterruptPlatform
+  public let platform: any InterruptPlatform
   private let topology: CPUTopology
   private let request: CPUModelRequest
   private let clock: Clock
@@ -70,25 +70,5 @@ public final class SoftEngine: Engine {
   public func settleDevices(by body: @escaping () -> Void) { machine.settle = body }
 
   public var traceCategories: [TraceCategory] { [machine.interruptTrace] }
-  public var interruptController: any InterruptSink { platform.interruptController }
   public var memoryMapListener: any MemoryMapListener { machine }
-  public var speakerGate: any SpeakerGate { platform.speakerGate }
-
-  public func resetPlatform() { platform.reset() }
-  public func savePlatform() -> PlatformState { platform.save() }
-
-  public func restorePlatform(_ state: PlatformState) throws(EngineError) {
-    guard platform.restore(state) else {
-      throw EngineError("the saved state of the interrupt controllers is damaged: it lacks registers")
-    }
-  }
-
-  /// Guest time is the machine's clock, which knows by itself.
-  public func clockStateChanged(isRunning: Bool) {}
-  /// Nothing is queued: each write is done when it is executed.
-  public func drainCoalescedWrites() {}
-
-  public func sendMessage(address: UInt64, data: UInt32) {
-    platform.sendMessage(address: address, data: data)
-  }
 }

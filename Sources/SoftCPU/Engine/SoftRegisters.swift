@@ -28,6 +28,7 @@ extension SoftVirtualCPU {
     (state.idtr.base, state.idtr.limit) = (p.idtBase, UInt16(truncatingIfNeeded: p.idtLimit))
     (state.cr0, state.cr2, state.cr3, state.cr4) = (p.cr0, p.cr2, p.cr3, p.cr4)
     (state.cr8, state.efer, state.xcr0) = (UInt64(localAPIC.taskPriority), p.efer, p.xcr0)
+    if cpu.usesPAEPaging { state.pageDirectoryPointers = (0..<4).map { p.pageDirectoryPointers[$0] } }
     for number in 0..<6 { state.debug[number] = p.debug[number] }
     state.xsave = savedVectors
     for number in MSR.state { state.msrs[number] = cpu.readMSR(number) }
@@ -55,6 +56,11 @@ extension SoftVirtualCPU {
     (cpu.pointee.cr2, cpu.pointee.cr3) = (state.cr2, state.cr3)
     cpu.pointee.cr4 = state.cr4 & ControlRegister4.implemented
     cpu.pointee.efer = state.efer & 0xD01
+    if let pointers = state.pageDirectoryPointers, pointers.count == 4 {
+      for number in 0..<4 { cpu.pointee.pageDirectoryPointers[number] = pointers[number] }
+    } else {
+      lacksPageDirectoryPointers = cpu.usesPAEPaging
+    }
     cpu.pointee.xcr0 = state.xcr0 & 3 | 1
     for number in 0..<6 { cpu.pointee.debug[number] = state.debug[number] }
     cpu.arithmeticFlags = state.rflags

@@ -2,7 +2,7 @@
 
 import Bus
 import CPU
-import Glibc
+import EventLoop
 import Synchronization
 
 /// Lets the virtual CPUs of a machine take turns on one host thread, that of the first.
@@ -11,11 +11,10 @@ import Synchronization
 /// ordered as on x86 by itself, a TLB shoot-down needs no hand-shake, and a run can be repeated exactly. The
 /// price is that two virtual CPUs are no faster than one.
 final class SoftScheduler: @unchecked Sendable {
-  // Unchecked: `processors` is complete before the first runs; the rest is atomic or guarded by `mutex`.
+  // Unchecked: `processors` is complete before the first runs; the rest is atomic or guarded by `condition`.
   private var processors: [SoftVirtualCPU] = []
   private let waiting = Atomic<Int>(0)
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let condition = ConditionLock()
 
   /// Instructions before the next processor has its turn: long enough that turns cost nothing, short enough
   /// that spinning for another is no loss.
@@ -25,25 +24,9 @@ final class SoftScheduler: @unchecked Sendable {
   private var clock: InstructionClock?
   private var machine: SoftMachine?
 
-  init() {
-    pthread_mutex_init(mutex, nil)
-    var attributes = pthread_condattr_t()
-    pthread_condattr_init(&attributes)
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    pthread_cond_init(condition, &attributes)
-    pthread_condattr_destroy(&attributes)
-  }
-
   /// Moves `clock` by the instructions executed, and fires its timers.
   func follow(_ clock: InstructionClock, machine: SoftMachine) {
     (self.clock, self.machine) = (clock, machine)
-  }
-
-  deinit {
-    pthread_mutex_destroy(mutex)
-    pthread_cond_destroy(condition)
-    mutex.deallocate()
-    condition.deallocate()
   }
 
   func add(_ processor: SoftVirtualCPU) { processors.append(processor) }
@@ -119,30 +102,25 @@ final class SoftScheduler: @unchecked Sendable {
   /// Sleeps until `condition` holds or some time has passed.
   private func wait(atMost nanoseconds: UInt64, until isDone: () -> Bool) {
     let end = HostClock.hostNow &+ min(nanoseconds, 1 << 60)
-    var time = timespec(tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
-    pthread_mutex_lock(mutex)
-    waiting.add(1, ordering: .sequentiallyConsistent)
-    while !isDone() {
-      if pthread_cond_timedwait(condition, mutex, &time) == ETIMEDOUT { break }
+    condition.withLock {
+      waiting.add(1, ordering: .sequentiallyConsistent)
+      while !isDone(), condition.wait(until: end) {}
+      waiting.subtract(1, ordering: .sequentiallyConsistent)
     }
-    waiting.subtract(1, ordering: .sequentiallyConsistent)
-    pthread_mutex_unlock(mutex)
   }
 
   /// Has whoever waits look again.
   func wake() {
     guard waiting.load(ordering: .sequentiallyConsistent) > 0 else { return }
-    pthread_mutex_lock(mutex)
-    pthread_cond_broadcast(condition)
-    pthread_mutex_unlock(mutex)
+    condition.withLock { condition.announce() }
   }
 
   /// Sleeps until `condition` holds.
   private func wait(until isDone: () -> Bool) {
-    pthread_mutex_lock(mutex)
-    waiting.add(1, ordering: .sequentiallyConsistent)
-    while !isDone() { pthread_cond_wait(condition, mutex) }
-    waiting.subtract(1, ordering: .sequentiallyConsistent)
-    pthread_mutex_unlock(mutex)
+    condition.withLock {
+      waiting.add(1, ordering: .sequentiallyConsistent)
+      while !isDone() { condition.wait() }
+      waiting.subtract(1, ordering: .sequentiallyConsistent)
+    }
   }
 }

@@ -36,6 +36,8 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
   private let startupVector = Atomic<UInt8>(0)
   /// An interrupt that was acknowledged but not delivered when the state was saved.
   private var acknowledged: UInt8?
+  /// The saved state did not have them: they are read from memory before anything is executed.
+  var lacksPageDirectoryPointers = false
   /// The page of the local APIC's registers; all ones if it is not in memory.
   private var localAPICPage: UInt64 = ~0
   var hasDataBreakpoints = false
@@ -156,6 +158,21 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
       }
       // A block is entered only if all of it may be executed.
     } while cpu.pointee.executed &+ UInt64(Decoder.maximumCount) <= cpu.pointee.stopAt
+    return nil
+  }
+
+  /// Executes one instruction, or delivers what it ran into instead.
+  /// - Returns: what the machine must decide, or nil.
+  func step() -> VirtualCPUExit? {
+    cpu.activateSIMD()
+    defer { cpu.deactivateSIMD() }
+    if attention.pointee.load(ordering: .relaxed) != 0 { _ = attend() }
+    guard activity == .running else { return nil }
+    executeOne(isStepping: false)
+    if cpu.pointee.exceptionVector != 0xFF, !cpu.deliverException() { return shutDown() }
+    if cpu.pointee.request == .shutdown { return shutDown() }
+    if cpu.pointee.request == .halt { activity = .halted }
+    cpu.pointee.request = .none
     return nil
   }
 
@@ -311,6 +328,10 @@ final class SoftVirtualCPU: VirtualCPU, @unchecked Sendable {
 
   /// Delivers what another engine had begun to deliver when its state was saved, before anything else is executed.
   private func deliverWhatWasUnderWay() -> Bool {
+    if lacksPageDirectoryPointers {
+      lacksPageDirectoryPointers = false
+      cpu.pointee.pageDirectoryPointers = cpu.readPageDirectoryPointers(from: cpu.pointee.cr3)
+    }
     if cpu.pointee.exceptionVector != 0xFF, !cpu.deliverException() { return false }
     guard let vector = acknowledged else { return true }
     acknowledged = nil

@@ -124,16 +124,20 @@ extension UnsafeMutablePointer<Processor> {
     return false
   }
 
+  /// Makes the exception of an access #SS if it was outside of its segment, which was the stack's; false.
+  @discardableResult
+  func failedOnStack() -> Bool {
+    if pointee.isOutside {
+      pointee.isOutside = false
+      pointee.exceptionVector = ExceptionVector.stackFault.rawValue
+    }
+    return false
+  }
+
   /// Ends an operation that did not take place: what handlers give back when an exception is recorded.
   func faulted(_ operation: UnsafePointer<Operation>) -> UnsafeRawPointer? {
-    if pointee.isNotCanonical {
-      pointee.isNotCanonical = false
-      if operation.pointee.segment & 7 == 2,
-        pointee.exceptionVector == ExceptionVector.generalProtection.rawValue
-      {
-        pointee.exceptionVector = ExceptionVector.stackFault.rawValue
-      }
-    }
+    if operation.pointee.segment & 7 == 2 { failedOnStack() }
+    pointee.isOutside = false
     pointee.rip = pointee.blockStart &+ UInt64(operation.pointee.offset)
     pointee.executed &-= UInt64(operation.pointee.remaining)
     return nil

@@ -50,15 +50,13 @@ extension UnsafeMutablePointer<Processor> {
       let top = Int64(bitPattern: linear) >> 47
       guard top == 0 || top == -1 else {
         raise(.generalProtection)
-        pointee.isNotCanonical = true
         return nil
       }
     }
     var walk = PageWalk(
       cpu: self, linear: linear, access: access, kind: kind,
       allowsNoExecute: isPAE && pointee.efer & ExtendedFeature.noExecute != 0)
-    let found =
-      isPAE ? walk.walkPAE(levels: isLong ? 4 : 3, from: pointee.cr3) : walk.walk32(from: pointee.cr3)
+    let found = isLong ? walk.walk4Level() : isPAE ? walk.walkPAE() : walk.walk32(from: pointee.cr3)
     guard found else {
       pageFault(linear, walk.fault, access, kind)
       return nil
@@ -105,34 +103,40 @@ private struct PageWalk {
     )
   }
 
-  /// 4-level paging and PAE paging: entries of 8 bytes.
-  mutating func walkPAE(levels: Int, from cr3: UInt64) -> Bool {
-    var table = levels == 4 ? cr3 & PageEntry.addressMask : cr3 & 0xFFFF_FFE0
+  /// 4-level paging.
+  mutating func walk4Level() -> Bool {
+    walk(levels: 4, from: cpu.pointee.cr3 & PageEntry.addressMask, reserved: 0)
+  }
+
+  /// PAE paging: the pointers were read, and checked, when CR3 was loaded.
+  mutating func walkPAE() -> Bool {
+    let pointer = cpu.pointee.pageDirectoryPointers[Int(linear >> 30 & 3)]
+    guard pointer & PageEntry.present != 0 else { return false }
+    // What 4-level paging ignores is reserved without it (SDM volume 3, tables 4-10 and 4-11).
+    return walk(levels: 2, from: pointer & PageEntry.addressMask, reserved: PageEntry.ignored)
+  }
+
+  /// Walks through tables with entries of 8 bytes.
+  private mutating func walk(levels: Int, from first: UInt64, reserved alwaysReserved: UInt64) -> Bool {
+    var table = first
     var path = (entry0: 0 as UInt64, entry1: 0 as UInt64, entry2: 0 as UInt64)
     var level = levels
     while true {
       let shift = UInt64(12 + (level - 1) * 9)
-      let index = linear >> shift & (level == 3 && levels == 3 ? 3 : 511)
-      let address = table + index * 8
+      let address = table + (linear >> shift & 511) * 8
       let entry: UInt64 = cpu.readPhysical(address)
       guard entry & PageEntry.present != 0 else { return false }
-      var reserved = PageEntry.beyondAddress
+      var reserved = PageEntry.beyondAddress | alwaysReserved
       if !allowsNoExecute { reserved |= PageEntry.noExecute }
-      // What 4-level paging ignores is reserved without it (SDM volume 3, tables 4-9 to 4-11).
-      if levels == 3 { reserved |= PageEntry.ignored }
-      let isPointer = levels == 3 && level == 3
-      if isPointer { reserved |= 0x1E6 | PageEntry.noExecute }
-      let isLarge = !isPointer && level > 1 && level < 4 && entry & PageEntry.large != 0
+      let isLarge = level > 1 && level < 4 && entry & PageEntry.large != 0
       if level == 4 { reserved |= PageEntry.large }
       if isLarge { reserved |= ((1 << shift) - 1) & ~0x1FFF }
       guard entry & reserved == 0 else {
         fault = PageFaultCode.reserved | PageFaultCode.present
         return false
       }
-      if !isPointer {
-        rights &= entry | PageEntry.noExecute
-        rights |= entry & PageEntry.noExecute
-      }
+      rights &= entry | PageEntry.noExecute
+      rights |= entry & PageEntry.noExecute
       if level == 1 || isLarge {
         let offsetMask: UInt64 = (1 << shift) - 1
         physical = entry & PageEntry.addressMask & ~offsetMask | linear & offsetMask
@@ -145,9 +149,7 @@ private struct PageWalk {
         finish(address, entry)
         return true
       }
-      if !isPointer {
-        if entry & PageEntry.accessed == 0 { path = (path.entry1, path.entry2, address) }
-      }
+      if entry & PageEntry.accessed == 0 { path = (path.entry1, path.entry2, address) }
       table = entry & PageEntry.addressMask
       level -= 1
     }

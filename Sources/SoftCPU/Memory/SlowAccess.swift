@@ -6,11 +6,11 @@ import GuestMemory
 /// Accesses that miss the TLB: page walks, accesses across pages, registers of devices, first stores to
 /// pages that are watched.
 extension UnsafeMutablePointer<Processor> {
-  /// Linear addresses have 32 bits outside long mode.
-  @inline(__always)
-  func wrapped(_ linear: UInt64) -> UInt64 {
-    pointee.efer & ExtendedFeature.longModeActive != 0 ? linear : linear & 0xFFFF_FFFF
-  }
+  /// The bits of linear addresses that code uses: 32 outside 64-bit code.
+  private var codeMask: UInt64 { pointee.mode.isLong ? ~0 : 0xFFFF_FFFF }
+
+  /// The bits of the processor's own linear addresses: 32 outside long mode.
+  private var systemMask: UInt64 { isLongModeActive ? ~0 : 0xFFFF_FFFF }
 
   /// Whose rights the code at hand has.
   var accessKind: TLB.Kind {
@@ -27,41 +27,66 @@ extension UnsafeMutablePointer<Processor> {
   /// Reads `count` (1 … 8) bytes into ``Processor/transfer``.
   @inline(never)
   func loadSlow(_ linear: UInt64, _ count: Int) -> Bool {
+    guard isInside(linear, count) else { return false }
     guard isAligned(linear, count) else { return raise(.alignmentCheck) }
-    return load(linear, count, .read, accessKind)
+    return load(linear, count, .read, accessKind, codeMask)
   }
 
   /// Reads `count` (1 … 8) bytes into ``Processor/transfer``, sure that ``storeSlow(_:_:_:)`` at the same place
   /// does not fault.
   @inline(never)
   func loadForWriteSlow(_ linear: UInt64, _ count: Int) -> Bool {
+    guard isInside(linear, count) else { return false }
     guard isAligned(linear, count) else { return raise(.alignmentCheck) }
-    return load(linear, count, .write, accessKind)
+    return load(linear, count, .write, accessKind, codeMask)
   }
 
   /// Writes `count` (1 … 8) bytes.
   @inline(never)
   func storeSlow(_ linear: UInt64, _ value: UInt64, _ count: Int) -> Bool {
+    guard isInside(linear, count) else { return false }
     guard isAligned(linear, count) else { return raise(.alignmentCheck) }
-    return store(linear, value, count, accessKind)
+    return store(linear, value, count, accessKind, codeMask)
   }
 
   /// Whether `count` bytes from a linear address on could be written; the exception is recorded if not.
-  func probeWrite(_ linear: UInt64, _ count: Int) -> Bool {
-    guard translateAndFill(wrapped(linear), .write, accessKind) != nil else { return false }
-    let last = wrapped(linear &+ UInt64(count - 1))
-    return last & ~0xFFF == wrapped(linear) & ~0xFFF
-      || translateAndFill(last & ~0xFFF, .write, accessKind) != nil
+  /// - Parameter inPieces: the instruction writes a piece after the other: a missing page at the beginning comes before
+  ///   an end that is outside.
+  func probeWrite(_ linear: UInt64, _ count: Int, inPieces: Bool = false) -> Bool {
+    guard isInside(linear, inPieces ? 1 : count) else { return false }
+    let (first, last) = (linear & codeMask, linear &+ UInt64(count - 1) & codeMask)
+    guard translateAndFill(first, .write, accessKind) != nil else { return false }
+    if inPieces, !isInside(linear, count) { return false }
+    return last & ~0xFFF == first & ~0xFFF || translateAndFill(last & ~0xFFF, .write, accessKind) != nil
   }
 
   /// Reads for the processor itself: descriptor tables, task state.
   func loadSystem<T: Width>(_ linear: UInt64, as type: T.Type = T.self) -> T? {
-    load(linear, T.byteCount, .read, implicitKind) ? T(truncatingIfNeeded: pointee.transfer) : nil
+    load(linear, T.byteCount, .read, implicitKind, systemMask)
+      ? T(truncatingIfNeeded: pointee.transfer) : nil
   }
 
   /// Writes for the processor itself.
   func storeSystem<T: Width>(_ linear: UInt64, _ value: T) -> Bool {
-    store(linear, UInt64(truncatingIfNeeded: value), T.byteCount, implicitKind)
+    store(linear, UInt64(truncatingIfNeeded: value), T.byteCount, implicitKind, systemMask)
+  }
+
+  /// Whether an operand is at canonical addresses and, outside 64-bit code, does not run over the end of a flat
+  /// segment. The manual leaves the latter to implementations when the limit is 4 GiB (SDM volume 3, section 5.3):
+  /// this is what processors do. Where a segment that is not flat wraps around, ``checkedLinear(_:_:count:_:)``
+  /// gives an address below 0.
+  func isInside(_ linear: UInt64, _ count: Int) -> Bool {
+    let last = linear &+ UInt64(count - 1)
+    let isInside: Bool
+    if pointee.mode.isLong {
+      let tops = (Int64(bitPattern: linear) >> 47, Int64(bitPattern: last) >> 47)
+      isInside = (tops.0 == 0 || tops.0 == -1) && (tops.1 == 0 || tops.1 == -1)
+    } else {
+      isInside = last >> 32 == 0 || linear >> 63 != 0
+    }
+    if isInside { return true }
+    pointee.isOutside = true
+    return raise(.generalProtection)
   }
 
   /// #AC: CR0.AM, RFLAGS.AC and CPL 3 (SDM volume 3, section 6.15).
@@ -70,16 +95,18 @@ extension UnsafeMutablePointer<Processor> {
       || pointee.systemFlags & Flag.alignmentCheck == 0 || pointee.cr0 & ControlRegister0.alignmentMask == 0
   }
 
-  private func load(_ linear: UInt64, _ count: Int, _ access: MemoryAccess, _ kind: TLB.Kind) -> Bool {
+  private func load(
+    _ linear: UInt64, _ count: Int, _ access: MemoryAccess, _ kind: TLB.Kind, _ mask: UInt64
+  ) -> Bool {
+    let linear = linear & mask
     noteDataBreakpoint(linear, count, access)
-    let linear = wrapped(linear)
     let onFirstPage = Int(0x1000 - (linear & 0xFFF))
     guard let first = translateAndFill(linear, access, kind) else { return false }
     if count <= onFirstPage {
       pointee.transfer = readPhysical(first, count)
       return true
     }
-    guard let second = translateAndFill(wrapped(linear &+ UInt64(onFirstPage)), access, kind) else {
+    guard let second = translateAndFill(linear &+ UInt64(onFirstPage) & mask, access, kind) else {
       return false
     }
     pointee.transfer =
@@ -87,16 +114,18 @@ extension UnsafeMutablePointer<Processor> {
     return true
   }
 
-  private func store(_ linear: UInt64, _ value: UInt64, _ count: Int, _ kind: TLB.Kind) -> Bool {
+  private func store(
+    _ linear: UInt64, _ value: UInt64, _ count: Int, _ kind: TLB.Kind, _ mask: UInt64
+  ) -> Bool {
+    let linear = linear & mask
     noteDataBreakpoint(linear, count, .write)
-    let linear = wrapped(linear)
     let onFirstPage = Int(0x1000 - (linear & 0xFFF))
     guard let first = translateAndFill(linear, .write, kind) else { return false }
     if count <= onFirstPage {
       writePhysical(first, value, count)
       return true
     }
-    guard let second = translateAndFill(wrapped(linear &+ UInt64(onFirstPage)), .write, kind) else {
+    guard let second = translateAndFill(linear &+ UInt64(onFirstPage) & mask, .write, kind) else {
       return false
     }
     writePhysical(first, value, onFirstPage)

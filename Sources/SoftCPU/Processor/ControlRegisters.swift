@@ -14,6 +14,8 @@ enum ControlRegister0 {
   static let cacheDisable: UInt64 = 1 << 30
   static let paging: UInt64 = 1 << 31
   static let implemented: UInt64 = 0xE005_003F
+  /// Whose change reloads PAE paging's page directory pointers (SDM volume 3, section 4.4.1).
+  static let reloadsPointers = paging | cacheDisable | notWriteThrough
 }
 
 /// Bits of CR4 (SDM volume 3, section 2.5).
@@ -35,6 +37,9 @@ enum ControlRegister4 {
   static let supervisorExecutionPrevention: UInt64 = 1 << 20
   static let supervisorAccessPrevention: UInt64 = 1 << 21
   static let implemented: UInt64 = 0x0035_0FFF
+  /// Whose change reloads PAE paging's page directory pointers (SDM volume 3, section 4.4.1).
+  static let reloadsPointers =
+    physicalAddressExtension | globalPages | pageSizeExtension | supervisorExecutionPrevention
   /// Those that may be set only if CPUID tells of what they switch on.
   static let announced =
     userModeInstructionPrevention | fsgsbase | extendedStates | supervisorExecutionPrevention

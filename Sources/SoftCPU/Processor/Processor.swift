@@ -54,8 +54,9 @@ struct Processor {
   /// The exception a handler ran into; 0xFF if none.
   var exceptionVector: UInt8 = 0xFF
   var exceptionErrorCode: UInt32 = 0
-  /// It comes of an address that is not canonical: #SS and not #GP if the stack segment was used.
-  var isNotCanonical = false
+  /// It comes of an address that is not canonical or beyond a flat segment's end: #SS and not #GP if the stack
+  /// segment was used.
+  var isOutside = false
   /// Whether it is a trap, whose saved RIP is that of the next instruction and already in ``rip``.
   var exceptionIsTrap = false
   /// What a handler that gave back nil without an exception wants.
@@ -107,6 +108,8 @@ struct Processor {
   var cr2: UInt64 = 0
   var cr3: UInt64 = 0
   var cr4: UInt64 = 0
+  /// PAE paging's page directory pointer table, as it was when CR3 was loaded.
+  var pageDirectoryPointers = InlineArray<4, UInt64>(repeating: 0)
   var efer: UInt64 = 0
   var xcr0: UInt64 = 1
   /// DR0 … DR3, then DR6 and DR7.

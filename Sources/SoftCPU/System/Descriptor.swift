@@ -247,7 +247,9 @@ extension UnsafeMutablePointer<Processor> {
       raise(vector)
       return nil
     }
-    return (segment.base &+ offset) & 0xFFFF_FFFF
+    let linear = (segment.base &+ offset) & 0xFFFF_FFFF
+    // Where the operand wraps around, below 0, so that it is not taken for one beyond the end.
+    return linear &+ UInt64(count) > 1 << 32 ? linear &- 1 << 32 : linear
   }
 }
 

@@ -45,7 +45,7 @@ extension UnsafeMutablePointer<Processor> {
     while true {
       pointee.exceptionVector = 0xFF
       pointee.exceptionIsTrap = false
-      pointee.isNotCanonical = false
+      pointee.isOutside = false
       pointee.interruptShadow = false
       let hasCode = Self.pushesErrorCode(vector)
       traceEvent(vector, hasCode ? code : nil)

@@ -149,10 +149,8 @@ extension UnsafeMutablePointer<Processor> {
     pointee.tr = target.register(selector)
     pointee.tr.attributes |= 2
     pointee.cr0 |= ControlRegister0.taskSwitched
-    if let newCR3 {
-      pointee.cr3 = UInt64(newCR3)
-      flushTranslations()
-    }
+    var hasTables = true
+    if let newCR3 { hasTables = setCR3(UInt64(newCR3)) }
     pointee.rip = image[0]
     var newFlags = image[1]
     if kind == .call || kind == .interrupt { newFlags |= Flag.nestedTask }
@@ -160,7 +158,7 @@ extension UnsafeMutablePointer<Processor> {
     pointee.systemFlags =
       pointee.systemFlags & ~Flag.virtual8086 | (new.is32 ? newFlags & Flag.virtual8086 : 0)
     for register in 0..<8 { set(UInt8(register * 8), image[register + 2] & 0xFFFF_FFFF) }
-    guard loadTaskSegments(selectors, new.segmentCount, ldtSelector) else { return false }
+    guard hasTables, loadTaskSegments(selectors, new.segmentCount, ldtSelector) else { return false }
     // The debug trap flag of the new task.
     if new.is32, kind != .interrupt, let trap = loadSystem(target.base &+ 0x64, as: UInt16.self),
       trap & 1 != 0

@@ -14,16 +14,21 @@ import Testing
   private static let count =
     ProcessInfo.processInfo.environment["MARTLET_TORTURE_COUNT"].flatMap { Int($0) } ?? 100_000
 
-  /// What the engine does not do as processors do: #SS for stack addresses that are not canonical; #GP and #SS for
-  /// operands that run over the end of a flat 32-bit segment; the flags, and so the exception, of
-  /// an unmasked underflow.
-  private static func isKnown(_ kinds: String) -> Bool {
-    [
-      "#GP instead of #SS", "#PF instead of #SS", "#AC instead of #GP", "#AC instead of #SS",
-      "#PF instead of #GP", "MXCSR", "end instead of #XM",
+  /// In what processors differ from each other, or the engine from them: which of two faults comes first where microcode
+  /// reads or writes in pieces; PE of a dot product with an unmasked underflow.
+  private static func isKnown(_ difference: String) -> Bool {
+    let isInPieces = [
+      "fnstenv", "fnsave", "fldenv", "frstor", "fbstp", "fbld", "fxsave", "fxrstor", "maskmovdqu",
     ].contains {
-      kinds.hasSuffix(": " + $0)
+      difference.hasPrefix($0 + " ")
     }
+    let isOtherFault = [
+      "#PF instead of #GP", "#PF instead of #SS", "#GP instead of #PF", "#SS instead of #PF",
+    ].contains {
+      difference.hasSuffix(": " + $0)
+    }
+    return isInPieces && isOtherFault || difference == "p_3A40 (0F 3A 40): MXCSR"
+      || difference == "p_3A41 (0F 3A 41): MXCSR"
   }
 
   @Test(arguments: [false, true]) func theEngineDoesWhatTheHostDoes(is32Bit: Bool) throws {
@@ -35,14 +40,12 @@ import Testing
     let result = try compare(native, &engine, &generator, count: Self.count)
     print(
       "Torture: MARTLET_SEED=\(Self.seed), \(result.caseCount) cases, \(result.faultCount) of them faults")
-    let unknown = result.counts.keys.filter { !Self.isKnown($0) }
     // In rare corners, as which of two faults comes first, processors differ from each other: a case or two is no
     // mistake, and a mistake shows in many.
-    let unknownCount = unknown.reduce(0) { $0 + (result.counts[$1] ?? 0) }
+    let unknownCount = result.counts.reduce(0) { Self.isKnown($1.key) ? $0 : $0 + $1.value }
     #expect(
       unknownCount <= 2 + result.caseCount / 100_000,
-      "MARTLET_SEED=\(Self.seed): \(unknown.compactMap { result.examples[$0]?.report })")
-    #expect(result.mismatchCount * 200 < result.caseCount)
+      "MARTLET_SEED=\(Self.seed): \(result.report(limit: 20))")
     #expect(result.lostCount == 0)
   }
 }

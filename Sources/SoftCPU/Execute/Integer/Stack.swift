@@ -23,7 +23,7 @@ extension UnsafeMutablePointer<Processor> {
   func push<T: Width>(_ value: T) -> Bool {
     let pointer = (rsp &- UInt64(T.byteCount)) & stackMask
     guard let linear = linear(2, pointer, count: T.byteCount, .write), store(linear, value) else {
-      return false
+      return failedOnStack()
     }
     setStackPointer(pointer)
     return true
@@ -32,8 +32,17 @@ extension UnsafeMutablePointer<Processor> {
   /// The value on top of the stack, which stays there.
   @inline(__always)
   func peek<T: Width>(at offset: UInt64 = 0, as type: T.Type = T.self) -> T? {
-    guard let linear = linear(2, (rsp &+ offset) & stackMask, count: T.byteCount, .read) else { return nil }
-    return load(linear)
+    readStack((rsp &+ offset) & stackMask)
+  }
+
+  /// The value at an offset in the stack segment.
+  @inline(__always)
+  func readStack<T: Width>(_ offset: UInt64, as type: T.Type = T.self) -> T? {
+    guard let linear = linear(2, offset, count: T.byteCount, .read), let value: T = load(linear) else {
+      failedOnStack()
+      return nil
+    }
+    return value
   }
 
   /// Takes `count` bytes off the stack.
@@ -143,9 +152,8 @@ func enterFrame<T: Width>(
   let level = op.pointee.detail & 31
   if level > 0 {
     for index in 1..<UInt64(max(level, 1)) {
-      guard
-        let linear = cpu.linear(2, (cpu.rbp &- index &* size) & cpu.stackMask, count: T.byteCount, .read),
-        let value = cpu.load(linear, as: T.self), cpu.push(value)
+      guard let value = cpu.readStack((cpu.rbp &- index &* size) & cpu.stackMask, as: T.self),
+        cpu.push(value)
       else { return undo() }
     }
     guard cpu.push(T(truncatingIfNeeded: frame)) else { return undo() }
@@ -153,6 +161,7 @@ func enterFrame<T: Width>(
   let top = (cpu.rsp &- op.pointee.immediate) & cpu.stackMask
   // The new top of the stack must be writable (SDM volume 2, ENTER).
   guard let linear = cpu.linear(2, top, count: T.byteCount, .write), cpu.probeWrite(linear, 1) else {
+    cpu.failedOnStack()
     return undo()
   }
   cpu.setStackPointer(top)
@@ -165,9 +174,7 @@ func leaveFrame<T: Width>(
   _: T.Type, _ state: UnsafeMutableRawPointer, _ raw: UnsafeRawPointer
 ) -> UnsafeRawPointer? {
   let (cpu, op) = (state.processor, raw.operation)
-  guard let linear = cpu.linear(2, cpu.rbp & cpu.stackMask, count: T.byteCount, .read),
-    let value = cpu.load(linear, as: T.self)
-  else { return cpu.faulted(op) }
+  guard let value = cpu.readStack(cpu.rbp & cpu.stackMask, as: T.self) else { return cpu.faulted(op) }
   cpu.setStackPointer((cpu.rbp & cpu.stackMask) &+ UInt64(T.byteCount))
   cpu.set(40, value)
   return op.next
@@ -180,7 +187,10 @@ func callNear<T: Width>(
   _: T.Type, _ state: UnsafeMutableRawPointer, _ raw: UnsafeRawPointer
 ) -> UnsafeRawPointer? {
   let (cpu, op) = (state.processor, raw.operation)
-  return cpu.push(T(truncatingIfNeeded: cpu.nextInstruction(op))) ? cpu.branch(op) : cpu.faulted(op)
+  guard cpu.mayBranch(op), cpu.push(T(truncatingIfNeeded: cpu.nextInstruction(op))) else {
+    return cpu.faulted(op)
+  }
+  return cpu.branch(op)
 }
 
 @inline(__always)
@@ -242,8 +252,9 @@ func loopNear<T: Width>(
   let (cpu, op) = (state.processor, raw.operation)
   let count: T = cpu.get(8)
   if kind == 3 { return count == 0 ? cpu.branch(op) : op.next }
-  cpu.set(8, count &- 1)
   let isTaken = count != 1 && (kind == 2 || cpu.zeroFlag == (kind == 1))
+  if isTaken, !cpu.mayBranch(op) { return cpu.faulted(op) }
+  cpu.set(8, count &- 1)
   return isTaken ? cpu.branch(op) : op.next
 }
 

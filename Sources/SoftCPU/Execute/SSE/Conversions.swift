@@ -14,9 +14,9 @@ extension SSE {
   private static func vectorConversion(_ opcode: UInt8, _ prefix: MandatoryPrefix) -> Handler? {
     switch (opcode, prefix) {
     case (0x5A, .none): { SSE.float($0, $1, .double, csse_cvtps2pd) }
-    case (0x5A, .x66): { SSE.float($0, $1, .packed, tiny: .singles, csse_cvtpd2ps) }
+    case (0x5A, .x66): { SSE.float($0, $1, .packed, tiny: .singles, scaling: .narrowing, csse_cvtpd2ps) }
     case (0x5A, .xF3): { SSE.float($0, $1, .single, csse_cvtss2sd) }
-    case (0x5A, .xF2): { SSE.float($0, $1, .double, tiny: .single, csse_cvtsd2ss) }
+    case (0x5A, .xF2): { SSE.float($0, $1, .double, tiny: .single, scaling: .narrowing, csse_cvtsd2ss) }
     case (0x5B, .none): { SSE.float($0, $1, .packed, csse_cvtdq2ps) }
     case (0x5B, .x66): { SSE.float($0, $1, .packed, csse_cvtps2dq) }
     case (0x5B, .xF3): { SSE.float($0, $1, .packed, csse_cvttps2dq) }

@@ -66,12 +66,14 @@ extension SSE {
   @inline(__always)
   static func float(
     _ state: UnsafeMutableRawPointer, _ raw: UnsafeRawPointer, _ operand: FloatOperand,
-    tiny: Tiny = .never, _ body: (Vector, Vector) -> Vector
+    tiny: Tiny = .never, scaling: FloatScaling = .none, _ body: (Vector, Vector) -> Vector
   ) -> UnsafeRawPointer? {
     let (cpu, operation) = (state.processor, raw.operation)
     guard cpu.vectorsAreUsable else { return cpu.vectorsUnusable(operation) }
     guard let source = floatSource(cpu, operation, operand) else { return cpu.faulted(operation) }
-    guard cpu.exceptionsAreMasked else { return floatUnmasked(cpu, operation, source, tiny, body) }
+    guard cpu.exceptionsAreMasked else {
+      return floatUnmasked(cpu, operation, source, tiny, scaling, body)
+    }
     let destination = operation.pointee.reg
     cpu.setXMM(destination, body(cpu.xmm(destination), source))
     return operation.next
@@ -81,13 +83,21 @@ extension SSE {
   @inline(never)
   private static func floatUnmasked(
     _ cpu: CPU, _ operation: UnsafePointer<Operation>, _ source: Vector, _ tiny: Tiny,
-    _ body: (Vector, Vector) -> Vector
+    _ scaling: FloatScaling, _ body: (Vector, Vector) -> Vector
   ) -> UnsafeRawPointer? {
     let destination = operation.pointee.reg
     let old: Vector = cpu.xmm(destination)
     cpu.beginUnmasked()
     let result = body(old, source)
-    guard cpu.endUnmasked(isTiny: tiny.isIn(result)) else { return cpu.faulted(operation) }
+    let isDone = cpu.endUnmasked(isTiny: tiny.isIn(result)) {
+      guard
+        let operands = scaling.scaled(
+          old, source, result, zeroes: cpu.pointee.mxcsr & MXCSR.denormalsAreZero != 0)
+      else { return false }
+      _ = body(operands.0, operands.1)
+      return true
+    }
+    guard isDone else { return cpu.faulted(operation) }
     cpu.setXMM(destination, result)
     return operation.next
   }
@@ -120,10 +130,10 @@ extension SSE {
     case 0x52: { SSE.binary($0, $1, csse_rsqrtps) }
     case 0x53: { SSE.binary($0, $1, csse_rcpps) }
     case 0x58: { SSE.float($0, $1, .packed, tiny: .singles, csse_addps) }
-    case 0x59: { SSE.float($0, $1, .packed, tiny: .singles, csse_mulps) }
+    case 0x59: { SSE.float($0, $1, .packed, tiny: .singles, scaling: .singles, csse_mulps) }
     case 0x5C: { SSE.float($0, $1, .packed, tiny: .singles, csse_subps) }
     case 0x5D: { SSE.float($0, $1, .packed, csse_minps) }
-    case 0x5E: { SSE.float($0, $1, .packed, tiny: .singles, csse_divps) }
+    case 0x5E: { SSE.float($0, $1, .packed, tiny: .singles, scaling: .singles, csse_divps) }
     case 0x5F: { SSE.float($0, $1, .packed, csse_maxps) }
     default: nil
     }
@@ -133,10 +143,10 @@ extension SSE {
     switch opcode {
     case 0x51: { SSE.float($0, $1, .packed, csse_sqrtpd) }
     case 0x58: { SSE.float($0, $1, .packed, tiny: .doubles, csse_addpd) }
-    case 0x59: { SSE.float($0, $1, .packed, tiny: .doubles, csse_mulpd) }
+    case 0x59: { SSE.float($0, $1, .packed, tiny: .doubles, scaling: .doubles, csse_mulpd) }
     case 0x5C: { SSE.float($0, $1, .packed, tiny: .doubles, csse_subpd) }
     case 0x5D: { SSE.float($0, $1, .packed, csse_minpd) }
-    case 0x5E: { SSE.float($0, $1, .packed, tiny: .doubles, csse_divpd) }
+    case 0x5E: { SSE.float($0, $1, .packed, tiny: .doubles, scaling: .doubles, csse_divpd) }
     case 0x5F: { SSE.float($0, $1, .packed, csse_maxpd) }
     default: nil
     }
@@ -148,10 +158,10 @@ extension SSE {
     case 0x52: { SSE.estimate($0, $1, csse_rsqrtss) }
     case 0x53: { SSE.estimate($0, $1, csse_rcpss) }
     case 0x58: { SSE.float($0, $1, .single, tiny: .single, csse_addss) }
-    case 0x59: { SSE.float($0, $1, .single, tiny: .single, csse_mulss) }
+    case 0x59: { SSE.float($0, $1, .single, tiny: .single, scaling: .singles, csse_mulss) }
     case 0x5C: { SSE.float($0, $1, .single, tiny: .single, csse_subss) }
     case 0x5D: { SSE.float($0, $1, .single, csse_minss) }
-    case 0x5E: { SSE.float($0, $1, .single, tiny: .single, csse_divss) }
+    case 0x5E: { SSE.float($0, $1, .single, tiny: .single, scaling: .singles, csse_divss) }
     case 0x5F: { SSE.float($0, $1, .single, csse_maxss) }
     default: nil
     }
@@ -161,10 +171,10 @@ extension SSE {
     switch opcode {
     case 0x51: { SSE.float($0, $1, .double, csse_sqrtsd) }
     case 0x58: { SSE.float($0, $1, .double, tiny: .double, csse_addsd) }
-    case 0x59: { SSE.float($0, $1, .double, tiny: .double, csse_mulsd) }
+    case 0x59: { SSE.float($0, $1, .double, tiny: .double, scaling: .doubles, csse_mulsd) }
     case 0x5C: { SSE.float($0, $1, .double, tiny: .double, csse_subsd) }
     case 0x5D: { SSE.float($0, $1, .double, csse_minsd) }
-    case 0x5E: { SSE.float($0, $1, .double, tiny: .double, csse_divsd) }
+    case 0x5E: { SSE.float($0, $1, .double, tiny: .double, scaling: .doubles, csse_divsd) }
     case 0x5F: { SSE.float($0, $1, .double, csse_maxsd) }
     default: nil
     }

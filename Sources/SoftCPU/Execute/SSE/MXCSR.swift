@@ -8,7 +8,11 @@ enum MXCSR {
   static let flags: UInt32 = 0x3F
   /// IE, DE and ZE, which are found before the operation is carried out.
   static let operandFlags: UInt32 = 7
+  static let overflow: UInt32 = 8
   static let underflow: UInt32 = 0x10
+  static let precision: UInt32 = 0x20
+  /// DAZ.
+  static let denormalsAreZero: UInt32 = 0x40
   /// IM … PM.
   static let masks: UInt32 = 0x1F80
   static let maskShift: UInt32 = 7
@@ -62,12 +66,20 @@ extension UnsafeMutablePointer<Processor> {
   /// Looks at the flags of an instruction whose exceptions are not all masked; false if it must not take
   /// place: then its exception is recorded. `isTiny`: a result is subnormal, which is an underflow even if it
   /// is exact when that exception is not masked (SDM volume 1, section 4.9.1.5).
+  /// `repeatScaled` does it again with operands of the same digits but a result in range; false if it cannot: the result of
+  /// an unmasked overflow or underflow is rounded as if exponents had no end, and inexact or not as such (sections
+  /// 4.9.1.4 and 4.9.1.5).
   @inline(never)
-  func endUnmasked(isTiny: Bool = false) -> Bool {
+  func endUnmasked(isTiny: Bool = false, repeatScaled: () -> Bool = { false }) -> Bool {
     var new = csse_mxcsr() & MXCSR.flags
     let unmasked = ~(pointee.mxcsr >> MXCSR.maskShift) & MXCSR.flags
     if isTiny && unmasked & MXCSR.underflow != 0 { new |= MXCSR.underflow }
-    if new & unmasked & MXCSR.operandFlags != 0 { new &= MXCSR.operandFlags }
+    if new & unmasked & MXCSR.operandFlags != 0 {
+      new &= MXCSR.operandFlags
+    } else if new & unmasked & (MXCSR.overflow | MXCSR.underflow) != 0 {
+      csse_set_mxcsr(csse_mxcsr() & ~MXCSR.flags)
+      if repeatScaled() { new = new & ~MXCSR.precision | csse_mxcsr() & MXCSR.precision }
+    }
     pointee.mxcsr |= new
     activateSIMD()
     guard new & unmasked != 0 else { return true }

@@ -70,7 +70,9 @@ extension UnsafeMutablePointer<Processor> {
 
   @inline(never)
   private func loadVectorSlow(_ linear: UInt64) -> Vector? {
-    guard let low = load(linear, as: UInt64.self), let high = load(linear &+ 8, as: UInt64.self) else {
+    guard isInside(linear, 16), let low = load(linear, as: UInt64.self),
+      let high = load(linear &+ 8, as: UInt64.self)
+    else {
       return nil
     }
     return Vector(low, high)

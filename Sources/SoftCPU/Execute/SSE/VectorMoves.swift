@@ -259,7 +259,7 @@ extension SSE {
     guard
       let linear = cpu.linear(
         Int(operation.pointee.segment & 7), ((cpu.rdi &<< shift) &>> shift) &+ first, count: count, .write),
-      cpu.probeWrite(linear, count)
+      cpu.probeWrite(linear, count, inPieces: true)
     else { return cpu.faulted(operation) }
     for byte in 0..<UInt8(16) where mask &>> UInt32(byte) & 1 != 0 {
       let value: UInt8 = cpu.xmm(operation.pointee.reg + byte)

@@ -19,16 +19,25 @@ extension UnsafeMutablePointer<Processor> {
     if value & ControlRegister0.notWriteThrough != 0, value & ControlRegister0.cacheDisable == 0 {
       return raise(.generalProtection)
     }
-    if isPaging, !wasPaging, pointee.efer & ExtendedFeature.longModeEnable != 0 {
-      guard pointee.cr4 & ControlRegister4.physicalAddressExtension != 0, !pointee.segments[1].isLong else {
-        return raise(.generalProtection)
-      }
-      pointee.efer |= ExtendedFeature.longModeActive
-    } else if !isPaging, wasPaging {
-      if pointee.mode.isLong { return raise(.generalProtection) }
-      pointee.efer &= ~ExtendedFeature.longModeActive
+    let isLong = isPaging && pointee.efer & ExtendedFeature.longModeEnable != 0
+    if isLong, !wasPaging {
+      guard pointee.cr4 & ControlRegister4.physicalAddressExtension != 0, !pointee.segments[1].isLong,
+        pointee.tr.type > SystemDescriptorType.busyTSS16
+      else { return raise(.generalProtection) }
+    } else if !isPaging, wasPaging, pointee.mode.isLong {
+      return raise(.generalProtection)
     }
     let changed = pointee.cr0 ^ value
+    if isPaging, !isLong, pointee.cr4 & ControlRegister4.physicalAddressExtension != 0,
+      changed & ControlRegister0.reloadsPointers != 0
+    {
+      guard loadPageDirectoryPointers(from: pointee.cr3) else { return false }
+    }
+    if isLong {
+      pointee.efer |= ExtendedFeature.longModeActive
+    } else {
+      pointee.efer &= ~ExtendedFeature.longModeActive
+    }
     pointee.cr0 = value
     if changed & (ControlRegister0.paging | ControlRegister0.writeProtect | ControlRegister0.protection) != 0
     {
@@ -44,8 +53,13 @@ extension UnsafeMutablePointer<Processor> {
   func setCR4(_ value: UInt64) -> Bool {
     let allowed = pointee.owner._withUnsafeGuaranteedRef { $0.cpuid.controlRegister4 }
     guard value & ~allowed == 0 else { return raise(.generalProtection) }
-    if isLongModeActive, value & ControlRegister4.physicalAddressExtension == 0 {
-      return raise(.generalProtection)
+    let isPAE = value & ControlRegister4.physicalAddressExtension != 0
+    if isLongModeActive {
+      if !isPAE { return raise(.generalProtection) }
+    } else if isPAE, pointee.cr0 & ControlRegister0.paging != 0,
+      (pointee.cr4 ^ value) & ControlRegister4.reloadsPointers != 0
+    {
+      guard loadPageDirectoryPointers(from: pointee.cr3) else { return false }
     }
     pointee.cr4 = value
     flushTranslations()
@@ -54,12 +68,15 @@ extension UnsafeMutablePointer<Processor> {
     return true
   }
 
-  /// MOV to CR3.
+  /// MOV to CR3. Without CR4.PCIDE, bit 63 is reserved like all beyond the physical address.
   func setCR3(_ value: UInt64) -> Bool {
-    if isLongModeActive, value >> 52 != 0 || value & PageEntry.beyondAddress != 0 {
-      return raise(.generalProtection)
+    if isLongModeActive {
+      if value >> UInt64(PageEntry.addressBits) != 0 { return raise(.generalProtection) }
+      pointee.cr3 = value
+    } else {
+      if usesPAEPaging { guard loadPageDirectoryPointers(from: value) else { return false } }
+      pointee.cr3 = value & 0xFFFF_FFFF
     }
-    pointee.cr3 = isLongModeActive ? value : value & 0xFFFF_FFFF
     flushTranslations()
     return true
   }
@@ -110,7 +127,7 @@ enum ControlRegisterHandlers {
     switch number {
     case 0: isDone = value >> 32 == 0 ? cpu.setCR0(value) : cpu.raise(.generalProtection)
     case 2: cpu.pointee.cr2 = value
-    case 3: isDone = cpu.setCR3(value & ~(1 << 63))
+    case 3: isDone = cpu.setCR3(value)
     case 4: isDone = cpu.setCR4(value)
     default:
       if value > 15 {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import CPU
+
 /// RDRAND and RDSEED: always successful.
 @inline(__always)
 private func random<T: Width>(

@@ -65,8 +65,8 @@ extension UnsafeMutablePointer<Processor> {
       let field = fields[index]
       let isStored =
         wide
-        ? store(wrapped(linear &+ UInt64(index) &* 4), field)
-        : store(wrapped(linear &+ UInt64(index) &* 2), UInt16(truncatingIfNeeded: field))
+        ? store(linear &+ UInt64(index) &* 4, field)
+        : store(linear &+ UInt64(index) &* 2, UInt16(truncatingIfNeeded: field))
       guard isStored else { return false }
     }
     return true
@@ -77,8 +77,8 @@ extension UnsafeMutablePointer<Processor> {
     for index in fields.indices {
       let field =
         wide
-        ? load(wrapped(linear &+ UInt64(index) &* 4), as: UInt32.self)
-        : load(wrapped(linear &+ UInt64(index) &* 2), as: UInt16.self).map { UInt32($0) }
+        ? load(linear &+ UInt64(index) &* 4, as: UInt32.self)
+        : load(linear &+ UInt64(index) &* 2, as: UInt16.self).map { UInt32($0) }
       guard let field else { return nil }
       fields[index] = field
     }
@@ -101,7 +101,7 @@ extension UnsafeMutablePointer<Processor> {
     }
     for index in UInt8(0)..<8 {
       let (number, place) = (st(index).pointee, linear &+ UInt64(size) &+ UInt64(index) &* 10)
-      guard store(wrapped(place), number.significand), store(wrapped(place &+ 8), number.exponent) else {
+      guard store(place, number.significand), store(place &+ 8, number.exponent) else {
         return faulted(operation)
       }
     }
@@ -120,8 +120,8 @@ extension UnsafeMutablePointer<Processor> {
         repeating: martlet_x87_number(significand: 0, exponent: 0))
       for index in numbers.indices {
         let place = linear &+ UInt64(size) &+ UInt64(index) &* 10
-        guard let significand = load(wrapped(place), as: UInt64.self),
-          let exponent = load(wrapped(place &+ 8), as: UInt16.self)
+        guard let significand = load(place, as: UInt64.self),
+          let exponent = load(place &+ 8, as: UInt16.self)
         else { return faulted(operation) }
         numbers[index] = martlet_x87_number(significand: significand, exponent: exponent)
       }

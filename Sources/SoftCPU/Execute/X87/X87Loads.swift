@@ -53,7 +53,7 @@ extension UnsafeMutablePointer<Processor> {
   func loadNumber(_ operation: UnsafePointer<Operation>) -> martlet_x87_number? {
     guard let linear = address(operation, count: 10, .read),
       let significand = load(linear, as: UInt64.self),
-      let exponent = load(wrapped(linear &+ 8), as: UInt16.self)
+      let exponent = load(linear &+ 8, as: UInt16.self)
     else { return nil }
     return martlet_x87_number(significand: significand, exponent: exponent)
   }

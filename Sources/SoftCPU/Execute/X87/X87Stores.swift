@@ -44,13 +44,13 @@ extension UnsafeMutablePointer<Processor> {
   @inline(__always)
   func storeNumber(_ linear: UInt64, _ number: martlet_x87_number) -> Bool {
     mayWrite(linear, 10) && store(linear, number.significand)
-      && store(wrapped(linear &+ 8), number.exponent)
+      && store(linear &+ 8, number.exponent)
   }
 
   /// Whether `count` bytes can be written.
   @inline(__always)
   func mayWrite(_ linear: UInt64, _ count: Int) -> Bool {
-    writableBytes(linear, count) != nil || probeWrite(linear, count)
+    writableBytes(linear, count) != nil || probeWrite(linear, count, inPieces: count > 8)
   }
 
   /// FST and FSTP to a register.
