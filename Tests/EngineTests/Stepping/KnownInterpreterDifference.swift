@@ -21,13 +21,13 @@ struct KnownInterpreterDifference: Sendable {
     KnownInterpreterDifference("AAD", "RFLAGS", "SF comes of AX's sign instead of AL's"),
     KnownInterpreterDifference("AAM", "RFLAGS", "SF comes of AX's sign instead of AL's"),
     KnownInterpreterDifference(
-      "INT", "RSP", in: [.real],
+      "INT", "R", in: [.real],
       "with an operand size prefix it pushes doublewords, which interrupts never do there"),
     KnownInterpreterDifference(
-      "INT3", "RSP", in: [.real],
+      "INT3", "R", in: [.real],
       "with an operand size prefix it pushes doublewords, which interrupts never do there"),
     KnownInterpreterDifference(
-      "INTO", "RSP", in: [.real],
+      "INTO", "R", in: [.real],
       "with an operand size prefix it pushes doublewords, which interrupts never do there"),
     KnownInterpreterDifference(
       "ENTER", "RSP", "it pushes as many bytes as the stack's size has, whatever the operand size is"),
@@ -50,6 +50,9 @@ struct KnownInterpreterDifference: Sendable {
     KnownInterpreterDifference(
       "MOV sreg", "", in: [.long],
       "it takes REX.R for a bit of the segment register's number, and so raises #UD"),
+    KnownInterpreterDifference(
+      "POP sreg", "RSP, RIP", in: [.real, .protected16, .protected32],
+      "of a doubleword it reads the lower half, and does not see that the upper is outside of the stack"),
     KnownInterpreterDifference(
       "LSS", "SS limit", in: [.long], "it gives a null SS the limit that was there before"),
     KnownInterpreterDifference(
