@@ -10,12 +10,13 @@ import Testing
 
 /// KVM's interpreter as a second opinion: the same random instructions on KVM, by single step, and on the soft engine,
 /// with registers compared after each step and memory at the end of each stream. `MARTLET_SEED` and
-/// `MARTLET_STREAM_COUNT` say which and how many.
+/// `MARTLET_STREAM_COUNT` say which and how many. The streams are always the same unless told otherwise: where KVM's
+/// interpreter is wrong is not known to the last corner, and a test that fails now and then says nothing.
 @Suite(.serialized, .enabled(if: KVMAvailability.isThere, "\(KVMAvailability.need)"))
 struct SteppingTests {
   private static let seed =
     ProcessInfo.processInfo.environment["MARTLET_SEED"].flatMap { UInt64($0) }
-    ?? UInt64.random(in: 0...UInt64.max)
+    ?? 1
   private static let count =
     ProcessInfo.processInfo.environment["MARTLET_STREAM_COUNT"].flatMap { Int($0) } ?? 150
 
