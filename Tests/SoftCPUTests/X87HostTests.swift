@@ -143,7 +143,10 @@ import Testing
     let savedThere = [UInt8](UnsafeRawBufferPointer(start: processor.memory + savedOffset, count: 108))
 
     var differences: [String] = []
+    // Where no exception is pending, some hosts lose the pointers when they switch tasks.
+    let hasPointers = savedThere[12..<24].contains { $0 != 0 }
     for (name, range) in fields {
+      if !hasPointers && (12..<24).contains(range.lowerBound) { continue }
       if name.hasPrefix("instruction") && pointers < 1 || name.hasPrefix("data") && pointers < 2 { continue }
       if savedHere[range] != savedThere[range] {
         differences.append("\(name) is \(number(savedHere[range])), not \(number(savedThere[range]))")
