@@ -96,7 +96,7 @@ def test_boot_once_holds_until_the_first_reset(start, assemble, tmp_path):
         check=True, capture_output=True,
     )
     guest = start(disk, "-cdrom", cd, "-m", "64", "-boot", "order=c,once=d")
-    guest.wait_for("drive 80")
+    guest.wait_for(r"drive 80 order \w{4}\n")
     first, second = guest.text().splitlines()
     # The CD, then the disk; CMOS memory says the same: 3 is a CD, 2 a disk.
     assert re.fullmatch(r"drive [9e]\w order 03\w\w", first)
