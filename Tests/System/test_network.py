@@ -151,7 +151,7 @@ def test_debian_uses_the_network(start, debian_disk, tmp_path, card):
     name = shell.run("ls /sys/class/net | grep -v lo").strip()
     assert "52:54:00:11:22:33" in shell.run(f"cat /sys/class/net/{name}/address")
     shell.run(f"printf '[Match]\\nName={name}\\n[Network]\\nDHCP=yes\\n' > /etc/systemd/network/1.network")
-    shell.run("systemctl start systemd-networkd && /lib/systemd/systemd-networkd-wait-online --timeout 300")
+    shell.run("systemctl start systemd-networkd && /lib/systemd/systemd-networkd-wait-online --ipv4 --timeout 300")
     assert "10.0.2.15/24" in shell.run(f"ip -4 addr show {name}")
     assert "Link detected: yes" in shell.run(f"ethtool {name}")
     assert ", 0% packet loss" in shell.run("ping -c 3 -i 0.2 10.0.2.2")
@@ -163,7 +163,7 @@ def test_debian_uses_the_network(start, debian_disk, tmp_path, card):
         shell.run(f"until ethtool {name} | grep -q 'Link detected: no'; do sleep 0.2; done")
         monitor.run("set_link", name="net", up=True)
         shell.run(f"until ethtool {name} | grep -q 'Link detected: yes'; do sleep 0.2; done")
-        shell.run("/lib/systemd/systemd-networkd-wait-online --timeout 300")
+        shell.run("/lib/systemd/systemd-networkd-wait-online --ipv4 --timeout 300")
     # There and back, whole.
     get = (f"exec 3<>/dev/tcp/10.0.2.2/{server.port}; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; "
            "sed -u '/^\\r$/q' <&3 >/dev/null; cat <&3 > /tmp/content; exec 3<&-; sha256sum /tmp/content")
@@ -186,5 +186,5 @@ def test_debian_uses_the_network(start, debian_disk, tmp_path, card):
     # Out and in with the driver, and on it goes.
     driver = shell.run(f"basename $(readlink /sys/class/net/{name}/device/driver)").strip()
     shell.run(f"modprobe -r {driver} && modprobe {driver} && sleep 1 && ip link set {name} up")
-    shell.run("/lib/systemd/systemd-networkd-wait-online --timeout 300")
+    shell.run("/lib/systemd/systemd-networkd-wait-online --ipv4 --timeout 300")
     assert ", 0% packet loss" in shell.run("ping -c 3 -i 0.2 -w 60 10.0.2.2")
