@@ -23,7 +23,7 @@ public final class SocketPort: CharacterPort {
   private var file: HostSocket.File?
   private var acceptWatch: EventLoop.Watch?
   private var link: DescriptorPort?
-  private var timer: RetryTimer?
+  private var timer: OneShotTimer?
   private var isClosed = false
   /// Somebody has come while another was there.
   private var isClientWaiting = false
@@ -56,7 +56,7 @@ public final class SocketPort: CharacterPort {
         throw error
       }
     } else if settings.reconnectSeconds > 0 {
-      timer = try RetryTimer(loop: loop) { [unowned self] in tryAgain() }
+      timer = try OneShotTimer(on: loop) { [unowned self] in tryAgain() }
       tryAgain()
     } else {
       try adopt(try HostSocket.connect(settings.address, milliseconds: 10_000))
@@ -101,8 +101,8 @@ public final class SocketPort: CharacterPort {
 
   private func pauseAccepting() {
     acceptWatch?.interest = []
-    timer = timer ?? (try? RetryTimer(loop: loop) { [unowned self] in acceptAgain() })
-    timer?.start(seconds: 1)
+    timer = timer ?? (try? OneShotTimer(on: loop) { [unowned self] in acceptAgain() })
+    timer?.arm(afterMilliseconds: 1000)
   }
 
   private func acceptAgain() {
@@ -120,7 +120,7 @@ public final class SocketPort: CharacterPort {
     if let descriptor = try? HostSocket.connect(settings.address, milliseconds: 50) {
       try? adopt(descriptor)
     }
-    if link == nil { timer?.start(seconds: settings.reconnectSeconds) }
+    if link == nil { timer?.arm(afterMilliseconds: settings.reconnectSeconds * 1000) }
   }
 
   /// Takes a connected socket.
@@ -148,7 +148,7 @@ public final class SocketPort: CharacterPort {
     // What was refused for want of room is lost like all that follows; whoever waits for room must know.
     receiver?.characterPortBecameWritable()
     acceptWatch?.interest = .readable
-    if settings.reconnectSeconds > 0 { timer?.start(seconds: settings.reconnectSeconds) }
+    if settings.reconnectSeconds > 0 { timer?.arm(afterMilliseconds: settings.reconnectSeconds * 1000) }
   }
 
   private func tellOpenedSoon() {
@@ -244,31 +244,4 @@ extension SocketPort: CharacterReceiver {
     receiver?.characterPortBecameWritable()
   }
   public func receiveBreak() { receiver?.receiveBreak() }
-}
-
-/// Calls a handler after some seconds, on the event loop with the machine's lock held.
-private final class RetryTimer {
-  private let descriptor: Int32
-  private var watch: EventLoop.Watch?
-
-  init(loop: EventLoop, handler: @escaping () -> Void) throws(HostError) {
-    descriptor = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_CLOEXEC | TFD_NONBLOCK))
-    guard descriptor >= 0 else { throw HostError("cannot create a timerfd") }
-    watch = try loop.watch(descriptor, for: .readable) { [descriptor] _ in
-      var count: UInt64 = 0
-      _ = Glibc.read(descriptor, &count, 8)
-      handler()
-    }
-  }
-
-  deinit {
-    watch?.cancel()
-    Glibc.close(descriptor)
-  }
-
-  func start(seconds: Int) {
-    var spec = itimerspec()
-    spec.it_value.tv_sec = seconds
-    timerfd_settime(descriptor, 0, &spec, nil)
-  }
 }

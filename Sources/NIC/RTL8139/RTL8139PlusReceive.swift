@@ -89,32 +89,10 @@ extension RTL8139 {
   }
 
   private func write(_ frame: IncomingFrame, from start: Int, count: Int, to address: GuestAddress) {
-    var place = Place(skip: start, left: count, address: address)
-    put(frame.head, &place)
-    put(frame.body, &place)
-    put(frame.trailer, &place)
-  }
-
-  /// What of a frame goes where: how many bytes are to be left out yet, and how many to be written.
-  private struct Place {
-    var skip: Int
-    var left: Int
-    var address: GuestAddress
-  }
-
-  private func put(_ bytes: UnsafeRawBufferPointer, _ place: inout Place) {
-    guard place.skip < bytes.count else {
-      place.skip &-= bytes.count
-      return
-    }
-    let part = min(bytes.count &- place.skip, place.left)
-    if part > 0 {
-      memory.write(
-        place.address, from: UnsafeRawBufferPointer(rebasing: bytes[place.skip..<(place.skip &+ part)]))
-      place.address += part
-      place.left &-= part
-    }
-    place.skip = 0
+    var store = FrameStore(from: start, count: count, to: address)
+    store.put(frame.head, into: memory)
+    store.put(frame.body, into: memory)
+    store.put(frame.trailer, into: memory)
   }
 
   // MARK: Checksums
