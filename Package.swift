@@ -106,6 +106,7 @@ let package = Package(
     room("Serial", uses: ["Bus", "CharacterDevice"]),
     room("NIC", uses: ["CZlib", "Bus", "PCI", "GuestMemory", "Network"]),
     room("Input", uses: ["Bus", "Display"]),
+    room("USB", uses: ["Bus", "PCI", "GuestMemory", "Block", "CharacterDevice", "Display"]),
 
     // The board, what controls it, and the command.
     room(
@@ -180,6 +181,7 @@ let package = Package(
     tests(of: "Serial", uses: ["CharacterDevice"]),
     tests(of: "Input", uses: ["Display"]),
     tests(of: "NIC", uses: ["Network"]),
+    tests(of: "USB", uses: ["Block", "CharacterDevice", "Display"]),
     tests(of: "Machine", uses: ["CPU", "GuestMemory"]),
     tests(of: "Control", uses: ["CharacterDevice", "JSON", "Machine", "TextEncoding"]),
     tests(of: "martlet", uses: ["Machine"]),
