@@ -31,7 +31,7 @@ packages=(
   systemd systemd-sysv udev dbus libpam-systemd
   e2fsprogs kmod util-linux coreutils procps login passwd
   pciutils usbutils evtest ethtool iproute2 iputils-ping
-  hdparm smartmontools stress-ng
+  hdparm smartmontools stress-ng fdisk tcpdump dropbear-bin
 )
 
 # What the system's set-up writes. It runs inside the new system, before the kernel package makes its initramfs.

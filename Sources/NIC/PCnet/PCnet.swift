@@ -180,11 +180,10 @@ public final class PCnet: PCIFunction, RegisterFile, Device, PacketReceiver {
     case PCnetCSR.pollingInterval, PCnetCSR.missedFrames: csr[index] = value
     case 1, 2, 8...15, 18...41, 60...71, PCnetCSR.receiveLength, PCnetCSR.transmitLength, 80, 82, 84, 85, 86,
       PCnetCSR.busTimeout:
-      // These change while the chip rests only.
+      // These change while the chip rests only. The positions in the rings stay: drivers suspend it to change the
+      // group filter and go on where they were.
       guard status.contains(.stop) || isSuspended else { return }
       csr[index] = value
-      receiveIndex = 0
-      transmitIndex = 0
       if 8...15 ~= index { port.receiveFilterChanged() }
     case 16, 17: writeCSR(index - 15, value)
     default: break

@@ -225,6 +225,24 @@ import Testing
     #expect(board.clock.nextDeadline == nil)
   }
 
+  /// As Linux changes the group filter.
+  @Test func goesOnInTheRingsAfterBeingSuspended() {
+    setUp()
+    for index in 0..<2 { queue(Frame.plain(seed: UInt8(index)), index) }
+    writeCSR(0, 0x48)
+    cable.deliver(Frame.plain(to: Frame.broadcast))
+    writeCSR(5, 1)
+    for index in 8..<12 { writeCSR(UInt16(index), 0x8000) }
+    writeCSR(15, readCSR(15))
+    writeCSR(5, 0)
+    queue(Frame.plain(seed: 2), 2)
+    writeCSR(0, 0x48)
+    #expect(cable.sent == (0..<3).map { Frame.plain(seed: $0) })
+    cable.deliver(Frame.plain(to: Frame.broadcast))
+    let second: UInt8 = load(receiveDescriptor(1) + 7)
+    #expect(second & 0x80 == 0)
+  }
+
   @Test func waitsForThePort() {
     setUp()
     cable.room = 1
