@@ -18,10 +18,12 @@ public final class USBPort {
   public let index: Int
   /// Where it is from the root on, as in `port=`: "2", or "1.3" for the third of the hub in root port 1.
   public let path: String
-  /// What can be connected.
+  /// What can be plugged in.
   public let speeds: USBSpeeds
-  /// What it is part of. A companion controller hands its ports over.
-  public weak var host: (any USBPortHost)?
+  /// What its present host talks at: fewer than ``speeds`` where controllers share a port.
+  public private(set) var hostSpeeds: USBSpeeds
+  /// What it is part of. Controllers that share a port hand it over: ``hand(to:speeds:)``.
+  public private(set) weak var host: (any USBPortHost)?
   /// What is plugged in.
   public private(set) var device: USBDevice?
 
@@ -30,17 +32,36 @@ public final class USBPort {
     self.index = index
     self.path = path
     self.speeds = speeds
+    hostSpeeds = speeds
     self.host = host
   }
 
   /// Plugs a device in, at the fastest speed that both know.
   /// - Returns: false if the port is taken or they have no speed in common.
   public func attach(_ device: USBDevice) -> Bool {
-    guard self.device == nil, let speed = speeds.intersection(device.speeds).fastest else { return false }
+    guard self.device == nil, let speed = speed(of: device) else { return false }
     self.device = device
     device.plugIn(to: self, speed: speed)
     host?.deviceAttached(to: self)
     return true
+  }
+
+  /// The speed at which a device is connected; nil if it does not fit. What fits the socket is never refused for the
+  /// speeds of the present host: it is connected at the slowest.
+  private func speed(of device: USBDevice) -> USBSpeed? {
+    let common = speeds.intersection(device.speeds)
+    return common.intersection(hostSpeeds).fastest ?? common.slowest
+  }
+
+  /// Switches the port over to another controller that shares it: the device is disconnected from the one and connected
+  /// to the other, at a speed that this one talks at.
+  public func hand(to newHost: (any USBPortHost)?, speeds newSpeeds: USBSpeeds) {
+    guard host !== newHost || hostSpeeds != newSpeeds else { return }
+    let plugged = device
+    detach()
+    host = newHost
+    hostSpeeds = newSpeeds
+    if let plugged { _ = attach(plugged) }
   }
 
   /// Pulls the device out. Its pending transfers end with `error`.

@@ -29,4 +29,10 @@ public struct USBSpeeds: OptionSet, Sendable {
     for speed in [USBSpeed.superSpeed, .high, .full, .low] where contains(USBSpeeds(speed)) { return speed }
     return nil
   }
+
+  /// The slowest of them.
+  public var slowest: USBSpeed? {
+    for speed in [USBSpeed.low, .full, .high, .superSpeed] where contains(USBSpeeds(speed)) { return speed }
+    return nil
+  }
 }
