@@ -117,7 +117,7 @@ let package = Package(
         "EventLoop",
         "Block",
         "CharacterDevice", "Network", "Display", "VNC",
-        "Chipset", "Firmware", "IDE", "VGA", "NIC", "Serial", "Input", log,
+        "Chipset", "Firmware", "IDE", "VGA", "NIC", "USB", "Serial", "Input", log,
       ]),
     room(
       "Control",

@@ -20,7 +20,7 @@ import VNC
 /// The whole PC: every device, its address, its interrupt and its PCI slot.
 ///
 /// PCI:  00:00.0 i440FX   00:01.0 PIIX3   00:01.1 IDE   00:01.3 PIIX4 power management   00:02.0 VGA
-///       00:03.0 … network cards
+///       00:01.2 UHCI (-usb)   00:03.0 … network cards, other USB controllers
 /// IRQ:  0 8254 (engine)  1 keyboard  3 COM2/4  4 COM1/3  7 LPT1  8 RTC  9 ACPI  10, 11 PCI  12 mouse  14, 15 IDE
 final class Board {
   let engine: any Engine
@@ -47,6 +47,8 @@ final class Board {
   var objects: [ObjectConfiguration] = []
   /// The network cards, and where they sit.
   var networkCards: [NetworkCard] = []
+  /// The USB host controllers, in the order of their buses.
+  var usbControllers: [USBController] = []
   /// What viewers and screenshots show.
   private(set) lazy var screenSource = ScreenSource(engine: engine, card: vga)
   private(set) var vga: VGADevice?
@@ -113,6 +115,8 @@ final class Board {
     for (index, card) in configuration.network.cards.enumerated() {
       try addNetworkCard(card, number: index, clock: clock, files: files)
     }
+    // USB: the PIIX3's UHCI at 00:01.2, others where they were put or in free slots.
+    try addUSBControllers(clock: clock)
     for object in configuration.objects { try add(object) }
 
     // ISA: DMA at 0x00, 0x80 and 0xC0, 0x61, 0x92, 0x60/0x64, 0x70.

@@ -23,11 +23,7 @@ extension Board {
   func addNetworkCard(_ card: NetworkCardConfiguration, number: Int, clock: Clock, files: FirmwareFiles)
     throws
   {
-    // A card that comes later may have asked for a slot.
-    let asked = configuration.network.cards.compactMap(\.slot)
-    guard
-      let slot = card.slot ?? (2..<32).first(where: { !asked.contains($0) && pci.freeDevice(from: $0) == $0 })
-    else {
+    guard let slot = card.slot ?? freeSlot() else {
       throw MachineError(
         "there is no free slot on the PCI bus for the network card '\(card.id ?? "\(card.model)")'")
     }

@@ -14,6 +14,7 @@ enum Help {
   private static let topics: [(name: String, about: String, text: @Sendable () -> String)] = [
     (MachineOptions.topic, "processors, memory, devices, clock", { text(of: MachineOptions.self) }),
     (DriveOptions.topic, "disks and CDs", { text(of: DriveOptions.self) }),
+    (USBOptions.topic, "USB controllers and devices", { text(of: USBOptions.self) }),
     (NetworkOptions.topic, "network cards and networks", { text(of: NetworkOptions.self) }),
     (BootOptions.topic, "boot order, firmware, kernels started directly", { text(of: BootOptions.self) }),
     (

@@ -11,6 +11,7 @@ struct Martlet: ParsableCommand {
   @OptionGroup(title: "Machine") var machine: MachineOptions
   @OptionGroup(title: "Drives") var drives: DriveOptions
   @OptionGroup(title: "Network") var network: NetworkOptions
+  @OptionGroup(title: "USB") var usb: USBOptions
   @OptionGroup(title: "Boot") var boot: BootOptions
   @OptionGroup(title: "Display") var display: DisplayOptions
   @OptionGroup(title: "Serial") var characters: CharacterOptions

@@ -30,7 +30,7 @@ enum OptionSamples {
     "nic": ["none", "user,hostfwd=tcp::2222-:22,hostfwd=tcp::8080-:80,mac=52:54:00:12:34:60"],
     "netdev": ["user,id=n1,hostname=a,,b", #"{"type":"user","id":"n2"}"#], "nodefaults": [""],
     "object": ["secret,id=s0,data=a,,b", #"{"qom-type":"secret","id":"s1","data":"x"}"#],
-    "no-user-config": [""],
+    "no-user-config": [""], "usb": [""], "usbdevice": ["tablet", "disk:/u,,v"],
     "no-acpi": [""], "no-hpet": [""], "hda": ["a disk.img"], "hdb": ["/b"], "hdc": ["/c"], "hdd": ["/d"],
     "cdrom": ["/cd,,x"], "snapshot": [""],
     "drive": ["/x,,y,if=none,id=d0,format=raw,cache=none", "file=/z,index=3,media=cdrom"],

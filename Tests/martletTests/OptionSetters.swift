@@ -23,6 +23,7 @@ enum OptionSetters {
     ("qmp", { $0.monitors.qmp.append($1) }), ("qmp-pretty", { $0.monitors.qmpPretty.append($1) }),
     ("monitor", { $0.monitors.monitor.append($1) }), ("mon", { $0.monitors.mon.append($1) }),
     ("msg", { $0.process.messages.append($1) }), ("action", { $0.running.actions.append($1) }),
+    ("usbdevice", { $0.usb.usbDevices.append($1) }),
     ("trace", { $0.running.trace.append($1) }),
   ]
   private static let texts: [(String, @Sendable (inout Martlet, String) -> Void)] = [
@@ -51,6 +52,7 @@ enum OptionSetters {
     ("no-user-config", { options, _ in options.machine.noUserConfig = true }),
     ("daemonize", { options, _ in options.process.daemonize = true }),
     ("S", { options, _ in options.running.startPaused = true }),
+    ("usb", { options, _ in options.usb.usb = true }),
     ("no-reboot", { options, _ in options.running.noReboot = true }),
     ("no-shutdown", { options, _ in options.running.noShutdown = true }),
   ]

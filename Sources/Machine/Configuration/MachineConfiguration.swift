@@ -36,6 +36,8 @@ public struct MachineConfiguration: Sendable, Equatable {
   public var drives: [DriveConfiguration] = []
   /// `-nic`, `-netdev`, `-device`.
   public var network = NetworkConfiguration()
+  /// `-usb`, `-usbdevice`, `-device`.
+  public var usb = USBConfiguration()
   /// `-object`.
   public var objects: [ObjectConfiguration] = []
   /// `-boot`.

@@ -40,6 +40,7 @@ extension MachineConfiguration: CustomStringConvertible {
           ?? "none"
       ))
     lines += network.lines
+    lines += usb.lines
     lines.append(("vnc", vnc ?? "none"))
     for (index, port) in serials.enumerated() { lines.append(("com\(index + 1)", port ?? "none")) }
     lines.append(("lpt1", parallel ?? "none"))

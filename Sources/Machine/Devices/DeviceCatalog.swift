@@ -49,57 +49,76 @@ public enum DeviceCatalog {
     Property("rombar", "uint32", "0 leaves the option ROM out (1)"),
   ]
 
+  private static let pciPlace = [
+    Property("bus", "str", "pci.0"),
+    Property("addr", "int32", "slot on the PCI bus and function, in hexadecimal digits: 4, 1d.7"),
+    Property("multifunction", "bool", "the slot has more functions (found out)"),
+  ]
+
+  private static let usbController: [DeviceDriver] = USBControllerConfiguration.Model.allCases.map { model in
+    let companion = [
+      Property("masterbus", "str", "the bus of the EHCI that it is a companion of"),
+      Property("firstport", "uint32", "the EHCI's port, from 0, that is its first (0)"),
+    ]
+    return DeviceDriver(
+      name: model.rawValue, about: "USB host controller, \(model.about)", bus: "PCI",
+      properties: pciPlace + (model.isUHCI ? companion : []))
+  }
+
   private static let isaPlace = [
     Property("iobase", "uint32", "I/O port: the one that its number has"),
     Property("irq", "uint32", "interrupt: the one that its number has"), Property("bus", "str", "isa.0"),
   ]
 
   /// All of them.
-  public static let drivers: [DeviceDriver] = [
-    DeviceDriver(
-      name: "e1000", about: "network card, Intel 82540EM (gigabit)", bus: "PCI", properties: networkCard),
-    DeviceDriver(
-      name: "pcnet", about: "network card, AMD Am79C970A PCnet-PCI II", bus: "PCI", properties: networkCard),
-    DeviceDriver(
-      name: "rtl8139", about: "network card, Realtek RTL8139C+ (Fast Ethernet)", bus: "PCI",
-      properties: networkCard),
-    DeviceDriver(
-      name: "ne2k_pci", about: "network card, Realtek RTL8029AS (NE2000)", bus: "PCI", properties: networkCard
-    ),
-    DeviceDriver(name: "ide-hd", about: "hard disk", bus: "IDE", properties: drive),
-    DeviceDriver(name: "ide-cd", about: "CD-ROM drive", bus: "IDE", properties: drive),
-    DeviceDriver(
-      name: "isa-serial", about: "serial port", bus: "ISA",
-      properties: [
-        Property("chardev", "str", "id of a -chardev"), Property("index", "uint32", "0 is COM1 … 3 is COM4"),
-      ] + isaPlace),
-    DeviceDriver(
-      name: "isa-parallel", about: "parallel port", bus: "ISA",
-      properties: [Property("chardev", "str", "id of a -chardev"), Property("index", "uint32", "0")]
-        + isaPlace),
-    DeviceDriver(
-      name: "isa-debugcon", about: "debug console: bytes written to an I/O port", bus: "ISA",
-      properties: [
-        Property("chardev", "str", "id of a -chardev"), Property("iobase", "uint32", "I/O port (0xe9)"),
-        Property("readback", "uint32", "what reading the port returns (0xe9)"),
-      ]),
-    DeviceDriver(
-      name: "isa-debug-exit", about: "ends the process with the status the guest writes, times 2 plus 1",
-      bus: "ISA",
-      properties: [
-        Property("iobase", "uint32", "I/O port (0x501)"),
-        Property("iosize", "uint32", "number of ports: 1, 2 or 4 (2)"),
-      ]),
-    DeviceDriver(
-      name: "VGA", about: "graphics card (-vga std)", bus: "PCI",
-      properties: [
-        Property("vgamem_mb", "uint32", "video memory in MiB, a power of two (16)"),
-        Property("xres", "uint32", "preferred width in the EDID (1024)"),
-        Property("yres", "uint32", "preferred height in the EDID (768)"),
-        Property("bus", "str", "pci.0"), Property("addr", "str", "02.0"),
-        Property("romfile", "str", "option ROM instead of the usual one"),
-      ]),
-  ]
+  public static let drivers: [DeviceDriver] =
+    usbController + [
+      DeviceDriver(
+        name: "e1000", about: "network card, Intel 82540EM (gigabit)", bus: "PCI", properties: networkCard),
+      DeviceDriver(
+        name: "pcnet", about: "network card, AMD Am79C970A PCnet-PCI II", bus: "PCI", properties: networkCard),
+      DeviceDriver(
+        name: "rtl8139", about: "network card, Realtek RTL8139C+ (Fast Ethernet)", bus: "PCI",
+        properties: networkCard),
+      DeviceDriver(
+        name: "ne2k_pci", about: "network card, Realtek RTL8029AS (NE2000)", bus: "PCI",
+        properties: networkCard
+      ),
+      DeviceDriver(name: "ide-hd", about: "hard disk", bus: "IDE", properties: drive),
+      DeviceDriver(name: "ide-cd", about: "CD-ROM drive", bus: "IDE", properties: drive),
+      DeviceDriver(
+        name: "isa-serial", about: "serial port", bus: "ISA",
+        properties: [
+          Property("chardev", "str", "id of a -chardev"),
+          Property("index", "uint32", "0 is COM1 … 3 is COM4"),
+        ] + isaPlace),
+      DeviceDriver(
+        name: "isa-parallel", about: "parallel port", bus: "ISA",
+        properties: [Property("chardev", "str", "id of a -chardev"), Property("index", "uint32", "0")]
+          + isaPlace),
+      DeviceDriver(
+        name: "isa-debugcon", about: "debug console: bytes written to an I/O port", bus: "ISA",
+        properties: [
+          Property("chardev", "str", "id of a -chardev"), Property("iobase", "uint32", "I/O port (0xe9)"),
+          Property("readback", "uint32", "what reading the port returns (0xe9)"),
+        ]),
+      DeviceDriver(
+        name: "isa-debug-exit", about: "ends the process with the status the guest writes, times 2 plus 1",
+        bus: "ISA",
+        properties: [
+          Property("iobase", "uint32", "I/O port (0x501)"),
+          Property("iosize", "uint32", "number of ports: 1, 2 or 4 (2)"),
+        ]),
+      DeviceDriver(
+        name: "VGA", about: "graphics card (-vga std)", bus: "PCI",
+        properties: [
+          Property("vgamem_mb", "uint32", "video memory in MiB, a power of two (16)"),
+          Property("xres", "uint32", "preferred width in the EDID (1024)"),
+          Property("yres", "uint32", "preferred height in the EDID (768)"),
+          Property("bus", "str", "pci.0"), Property("addr", "str", "02.0"),
+          Property("romfile", "str", "option ROM instead of the usual one"),
+        ]),
+    ]
 
   /// The driver with that name.
   public static func driver(_ name: String, option: String) throws(OptionError) -> DeviceDriver {

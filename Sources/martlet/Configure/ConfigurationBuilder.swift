@@ -31,6 +31,7 @@ struct ConfigurationBuilder {
     try configureDisplay()
     try configureDevices()
     try configureNetwork()
+    try configureUSB()
     try configureObjects()
     try checkBackEnds()
     try configureRun()

@@ -31,6 +31,10 @@ extension ConfigurationBuilder {
       case "VGA": try addGraphicsCard(&list)
       case let name where NetworkCardConfiguration.Model(named: name) != nil:
         try addNetworkCard(NetworkCardConfiguration.Model(named: name)!, id: id, &list)
+      case let name where USBDeviceConfiguration.drivers.contains(name):
+        try addUSBDevice(name, id: id, &list)
+      case let name where USBControllerConfiguration.Model(rawValue: name) != nil:
+        try addUSBController(USBControllerConfiguration.Model(rawValue: name)!, id: id, &list)
       default: throw OptionError("\(option): it cannot be added")
       }
       try list.finish()

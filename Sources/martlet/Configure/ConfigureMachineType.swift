@@ -14,7 +14,6 @@ extension ConfigurationBuilder {
   }
 
   private static let fixed = [
-    Fixed(name: "usb", values: ["off"], reason: "there is no USB"),
     Fixed(name: "hpet", values: ["off"], reason: "there is no HPET"),
     Fixed(name: "vmport", values: ["off", "auto"], reason: "there is no VMware port"),
     Fixed(name: "smm", values: ["off", "auto"], reason: "there is no system management mode"),
@@ -55,7 +54,7 @@ extension ConfigurationBuilder {
       ("acpi=<bool>", "the firmware gets ACPI tables (on)"),
       ("append=<string>", "as -append"), ("firmware=<string>", "as -bios"),
       ("fd-bootchk=<bool>", "only floppies with a boot signature are booted from (on)"),
-      ("graphics=<bool>", "off: as -nographic"), ("initrd=<string>", "as -initrd"),
+      ("graphics=<bool>", "off: as -nographic"), ("initrd=<string>", "as -initrd"), ("usb=<bool>", "as -usb"),
       ("kernel=<string>", "as -kernel"), ("mem-merge=<bool>", "the host may merge equal pages (off)"),
     ]
     let rest = fixed.map { ("\($0.name)=", "\($0.values.joined(separator: " or ")) only: \($0.reason)") }
@@ -97,6 +96,7 @@ extension ConfigurationBuilder {
     if options.boot.noFloppyCheck { configuration.boot.checksFloppySignature = false }
     if let isMerged = try list.takeFlag("mem-merge") { configuration.memoryBacking.isMergeable = isMerged }
     if try list.takeFlag("graphics") == false { options.display.noGraphic = true }
+    if try list.takeFlag("usb") == true { options.usb.usb = true }
     // The options themselves come later on the command line of whoever gives both.
     let (kernel, initrd) = (list.take("kernel"), list.take("initrd"))
     let (append, firmware) = (list.take("append"), list.take("firmware"))

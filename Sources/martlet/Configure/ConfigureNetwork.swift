@@ -154,6 +154,7 @@ extension ConfigurationBuilder {
       throw OptionError("the network '\(id)' is used twice; a hub (-netdev hubport) joins several cards")
     }
     var slots: Set<Int> = configuration.vga == nil ? [0, 1] : [0, 1, 2]
+    slots.formUnion(configuration.usb.controllers.compactMap(\.address?.device))
     for card in network.cards {
       guard let slot = card.slot else { continue }
       guard slots.insert(slot).inserted else {

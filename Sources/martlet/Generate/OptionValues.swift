@@ -26,6 +26,8 @@ enum OptionValues {
     return switch option.name {
     case "accel": .words(Accelerator.allCases.map(\.rawValue) + ["auto"])
     case "cpu": .words(CPUModel.all.map(\.name) + ["help"])
+    case "usbdevice":
+      .words(["tablet", "mouse", "keyboard", "hub", "disk:", "serial:"])
     case "vga": .words(["std", "none"])
     case "display": .words(["none", "vnc="])
     case "net":
