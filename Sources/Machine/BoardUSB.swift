@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import Bus
+import OptionSyntax
 import PCI
 import USB
 
@@ -39,13 +40,48 @@ extension Board {
       bus = USBBus(name: controller.id.map { "\($0).0" } ?? "usb-bus.\(buses)", ports: ports)
     }
     if let uhci = UHCIModel(rawValue: model.rawValue) {
+      let master = try master(of: controller)
+      let range = controller.firstPort..<(controller.firstPort + UHCI.portCount)
+      guard master.map({ range.upperBound <= $0.ports.count }) ?? true else {
+        throw MachineError("\(model.rawValue): firstport=\(controller.firstPort) is too high")
+      }
+      let shared = master.map { Array($0.ports[range]) }
       let device = UHCI(
-        uhci, name: name, memory: memory.memory, clock: clock, isMultifunction: controller.isMultifunction)
+        uhci, name: name, memory: memory.memory, clock: clock, sharedPorts: shared,
+        isMultifunction: controller.isMultifunction)
+      add(device, at: address)
+      if shared == nil { makeBus(device.ports) }
+      if let master, !master.add(companion: device, firstPort: controller.firstPort) {
+        throw MachineError("\(model.rawValue): its ports on '\(controller.masterBus ?? "")' are taken")
+      }
+    } else if let ehci = EHCIModel(rawValue: model.rawValue) {
+      let device = EHCI(
+        ehci, name: name, memory: memory.memory, clock: clock, sharedPorts: sharedPorts(of: controller),
+        isMultifunction: controller.isMultifunction)
       add(device, at: address)
       makeBus(device.ports)
     }
     usbControllers.append(
       USBController(configuration: controller, name: name, address: address, bus: bus))
+  }
+
+  /// The EHCI whose ports a companion shares.
+  private func master(of controller: USBControllerConfiguration) throws -> EHCI? {
+    guard let name = controller.masterBus else { return nil }
+    let master = usbControllers.first { $0.bus?.name == name }
+    guard let master, let device = pci[master.address] as? EHCI else {
+      let known = usbControllers.filter { pci[$0.address] is EHCI }.compactMap(\.bus?.name)
+      throw MachineError(
+        "\(controller.model.rawValue): there is no EHCI with the bus '\(name)'\(didYouMean(name, in: known))")
+    }
+    return device
+  }
+
+  /// The ports of an EHCI that will have companions.
+  private func sharedPorts(of controller: USBControllerConfiguration) -> Set<Int> {
+    guard let id = controller.id else { return [] }
+    let companions = configuration.usb.controllers.filter { $0.masterBus == "\(id).0" }
+    return Set(companions.flatMap { $0.firstPort..<($0.firstPort + UHCI.portCount) })
   }
 
   /// A slot for a device that asked for none; another may have asked for a certain one.

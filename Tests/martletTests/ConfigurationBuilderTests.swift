@@ -251,9 +251,24 @@ private func configuration(_ arguments: String...) throws -> MachineConfiguratio
     #expect(!actions.endsOnReset && actions.pausesOnPowerOff)
   }
 
+  @Test func usbControllers() throws {
+    let machine = try configuration(
+      "-machine", "usb=on", "-device", "ich9-usb-ehci1,id=e,addr=0x5.0x7", "-device",
+      "ich9-usb-uhci1,masterbus=e.0,firstport=0,addr=5", "-usbdevice", "keyboard")
+    let usb = machine.usb
+    #expect(usb.controllers.map(\.model) == [.piix3UHCI, .ich9EHCI1, .ich9UHCI1])
+    #expect(usb.controllers.map { "\($0.address as Any)" }.joined().contains("00:05.7"))
+    #expect(usb.controllers[2].masterBus == "e.0" && usb.controllers[2].isMultifunction)
+    #expect(usb.devices.map(\.kind) == [.keyboard, .tablet])
+    #expect(try configuration("-usb", "-nodefaults").usb.devices.isEmpty)
+    #expect(try configuration("-usb", "-usbdevice", "mouse").usb.devices.map(\.kind) == [.mouse])
+    #expect(try configuration().usb.controllers.isEmpty)
+  }
+
   @Test func whatIsNotThereIsRefusedByName() {
     for (arguments, words) in [
-      (["-machine", "q35"], ["Q35", "'pc'"]), (["-machine", "pc,usb=on"], ["usb=on", "usb=off is"]),
+      (["-machine", "q35"], ["Q35", "'pc'"]), (["-usbdevice", "mice"], ["did you mean 'mouse'"]),
+      (["-device", "usb-ehci,addr=20"], ["addr=20"]), (["-device", "usb-ehci,addr=1.3"], ["00:01.3"]),
       (["-machine", "pc,hpet=on"], ["HPET"]), (["-machine", "pc,dump-guest-core=on"], ["dump-guest-memory"]),
       (["-global", "PIIX4_PM.disable_s3=0"], ["disable_s3=1 is"]),
       (["-global", "PIIX4_PM.disable_s5=0"], ["did you mean 'disable_s"]),

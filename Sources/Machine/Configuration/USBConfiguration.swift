@@ -25,6 +25,9 @@ public struct USBControllerConfiguration: Sendable, Equatable {
     case ich9UHCI4 = "ich9-usb-uhci4"
     case ich9UHCI5 = "ich9-usb-uhci5"
     case ich9UHCI6 = "ich9-usb-uhci6"
+    case ehci = "usb-ehci"
+    case ich9EHCI1 = "ich9-usb-ehci1"
+    case ich9EHCI2 = "ich9-usb-ehci2"
 
     /// What it is, in a few words.
     var about: String {
@@ -32,6 +35,8 @@ public struct USBControllerConfiguration: Sendable, Equatable {
       case .piix3UHCI: "UHCI of the PIIX3 (-usb)"
       case .piix4UHCI: "UHCI of the PIIX4"
       case .ich9UHCI1, .ich9UHCI2, .ich9UHCI3, .ich9UHCI4, .ich9UHCI5, .ich9UHCI6: "UHCI of the ICH9"
+      case .ehci: "EHCI of the ICH4"
+      case .ich9EHCI1, .ich9EHCI2: "EHCI of the ICH9"
       }
     }
 

@@ -4,7 +4,17 @@
 /// has to look again; but ever more seldom.
 struct USBIdleBackoff {
   /// The number of looks in vain.
-  private var vain = 0
+  private var vain: Int
+  /// Looks that are not counted in milliseconds but follow one another as fast as the bus may.
+  private let quickLooks: Int
+
+  init(quickLooks: Int = 0) {
+    self.quickLooks = quickLooks
+    vain = -quickLooks
+  }
+
+  /// Whether to look again at once.
+  var isQuick: Bool { vain < 0 }
 
   /// The number of milliseconds until the next look.
   var milliseconds: UInt64 {
@@ -18,7 +28,7 @@ struct USBIdleBackoff {
   }
 
   /// There is or may be something to do.
-  mutating func restart() { vain = 0 }
+  mutating func restart() { vain = -quickLooks }
   /// There was nothing to do.
   mutating func lookedInVain() { vain = min(vain + 1, 80) }
 }

@@ -69,8 +69,8 @@ public final class UHCI: PCIFunction, RegisterFile, Device, USBPortHost, USBTran
   var frames = UHCIFrames()
   var backoff = USBIdleBackoff()
   private(set) lazy var frameTimer = clock.makeTimer { [unowned self] in frameTimerFired() }
-  private(set) lazy var transfers = UHCITransfers(memory: memory, owner: self)
-  let visits = UHCIVisits()
+  private(set) lazy var transfers = USBTransferSlots(memory: memory, owner: self, segmentCapacity: 1)
+  let visits = USBVisits()
 
   private enum Default {
     static let startOfFrameModify: UInt8 = 0x40

@@ -225,7 +225,7 @@ extension UHCI {
     if !walk.interrupts.isEmpty { report(walk.interrupts, causes: walk.causes) }
   }
 
-  private func isInSchedule(_ slot: UHCITransfers.Slot) -> Bool {
+  private func isInSchedule(_ slot: USBTransferSlots.Slot) -> Bool {
     guard let descriptor = loadDescriptor(slot.descriptor), descriptor.isActive,
       descriptor.token == slot.token
     else { return false }
@@ -234,12 +234,8 @@ extension UHCI {
   }
 
   private func dropForgottenTransfers(now: UInt64) {
-    guard transfers.usedCount > 0 else { return }
-    for index in transfers.slots.indices where transfers.slots[index].isUsed {
-      let slot = transfers.slots[index]
-      if now &- slot.lastSeen > UHCITransfers.forgottenAfter || !isInSchedule(slot) {
-        transfers.cancel(index)
-      }
+    transfers.cancel { slot in
+      now &- slot.lastSeen > USBTransferSlots.forgottenAfter || !isInSchedule(slot)
     }
   }
 

@@ -2,14 +2,15 @@
 
 import GuestMemory
 
-/// What was handed to devices and not answered at once, with the place in the schedule where it came from.
-final class UHCITransfers {
+/// What a controller handed to devices that did not answer at once, with the place in its schedule where it came from.
+final class USBTransferSlots {
   /// A transfer and its transfer descriptor.
   struct Slot {
     let transfer: USBTransfer
     var descriptor: UInt32 = 0
+    /// The descriptor's word that says what it is.
     var token: UInt32 = 0
-    /// The queue head whose first element it was; nil if it hung in the frame list itself.
+    /// The queue head whose first element it was; nil if it was in none.
     var queue: UInt32?
     /// When the schedule had it last.
     var lastSeen: UInt64 = 0
@@ -23,10 +24,10 @@ final class UHCITransfers {
   let slots: UnsafeMutableBufferPointer<Slot>
   private(set) var usedCount = 0
 
-  init(memory: GuestMemory, owner: any USBTransferOwner) {
+  init(memory: GuestMemory, owner: any USBTransferOwner, segmentCapacity: Int) {
     slots = .allocate(capacity: Self.capacity)
     for index in 0..<Self.capacity {
-      let transfer = USBTransfer(memory: memory, owner: owner, segmentCapacity: 1)
+      let transfer = USBTransfer(memory: memory, owner: owner, segmentCapacity: segmentCapacity)
       transfer.tag = index
       slots.initializeElement(at: index, to: Slot(transfer: transfer))
     }
@@ -38,6 +39,12 @@ final class UHCITransfers {
   func slot(of descriptor: UInt32) -> Int? {
     guard usedCount > 0 else { return nil }
     return slots.firstIndex { $0.isUsed && $0.descriptor == descriptor }
+  }
+
+  /// The slot of what a device has of a queue.
+  func slot(ofQueue queue: UInt32) -> Int? {
+    guard usedCount > 0 else { return nil }
+    return slots.firstIndex { $0.isUsed && $0.queue == queue }
   }
 
   /// A slot to use.
@@ -69,27 +76,10 @@ final class UHCITransfers {
     guard usedCount > 0 else { return }
     for index in slots.indices where slots[index].isUsed { cancel(index) }
   }
-}
 
-/// The queue heads that were come by since something moved: a loop of them ends there.
-final class UHCIVisits {
-  /// A schedule with more queue heads in a row is taken for a loop.
-  static let capacity = 256
-  private let addresses = UnsafeMutablePointer<UInt32>.allocate(capacity: capacity)
-  private var count = 0
-
-  init() { addresses.initialize(repeating: 0, count: Self.capacity) }
-  deinit { addresses.deallocate() }
-
-  /// Comes by a queue head.
-  /// - Returns: whether it is new.
-  func visit(_ address: UInt32) -> Bool {
-    for index in 0..<count where addresses[index] == address { return false }
-    guard count < Self.capacity else { return false }
-    addresses[count] = address
-    count += 1
-    return true
+  /// Takes back what the schedule does not have any more.
+  func cancel(where isGone: (Slot) -> Bool) {
+    guard usedCount > 0 else { return }
+    for index in slots.indices where slots[index].isUsed && isGone(slots[index]) { cancel(index) }
   }
-
-  func forget() { count = 0 }
 }

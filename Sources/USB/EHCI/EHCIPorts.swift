@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/// PORTSC, and what devices do to it.
+extension EHCI {
+  /// The device in a port, while the port is this controller's.
+  func device(in index: Int) -> USBDevice? { ports[index].host === self ? ports[index].device : nil }
+
+  private func index(of port: USBPort) -> Int? { ports.firstIndex { $0 === port } }
+
+  func readPort(_ index: Int) -> UInt32 {
+    guard ports.indices.contains(index) else { return 0 }
+    var value = portStatus[index].union(.power)
+    if let device = device(in: index) {
+      value.insert(.connected)
+      if !value.contains(.enabled) { value.insert(device.speed == .low ? .kState : .jState) }
+    }
+    return value.rawValue
+  }
+
+  func writePort(_ index: Int, _ new: EHCIPortStatus) {
+    guard ports.indices.contains(index) else { return }
+    var value = portStatus[index].subtracting(new.intersection(.clearOnWrite))
+    value = value.subtracting(.free).union(new.intersection(.free))
+    if !new.contains(.enabled) { value.remove(.enabled) }
+    let device = device(in: index)
+    if new.contains(.reset) {
+      value.subtract([.enabled, .suspended, .resume])
+      if value.insert(.reset).inserted {
+        trace("port \(index + 1) reset")
+        device?.resetFromPort()
+      }
+    } else if value.remove(.reset) != nil, device?.speed == .high {
+      // Others stay disabled: the driver gives the port to a companion (EHCI 1.0, section 4.2.2).
+      value.insert(.enabled)
+    }
+    if value.contains(.enabled) {
+      if new.contains(.suspended) && !new.contains(.resume) { value.insert(.suspended) }
+      if value.contains(.suspended) {
+        if new.contains(.resume) {
+          value.insert(.resume)
+        } else if value.remove(.resume) != nil {
+          value.remove(.suspended)
+        }
+      }
+    } else {
+      value.subtract([.suspended, .resume])
+    }
+    portStatus[index] = value
+    device?.setSuspended(isSuspended(index))
+    if isConfigured, new.contains(.owner) != value.contains(.owner) {
+      setOwner(index, isCompanion: new.contains(.owner))
+    }
+  }
+
+  private func isSuspended(_ index: Int) -> Bool {
+    portStatus[index].contains(.suspended) && !portStatus[index].contains(.resume)
+  }
+
+  /// The device that answers to an address: those behind ports that are enabled hear the bus.
+  func device(at address: UInt8) -> USBDevice? {
+    for index in ports.indices
+    where portStatus[index].contains(.enabled) && !portStatus[index].contains(.suspended) {
+      if let device = device(in: index)?.device(at: address) { return device }
+    }
+    return nil
+  }
+
+  // MARK: What devices do
+
+  public func deviceAttached(to port: USBPort) {
+    guard let index = index(of: port) else { return }
+    trace("port \(index + 1) has a device")
+    portStatus[index].insert(.connectChange)
+    report(.portChange)
+  }
+
+  public func deviceDetached(from port: USBPort) {
+    guard let index = index(of: port) else { return }
+    trace("port \(index + 1) lost its device")
+    if portStatus[index].contains(.enabled) { portStatus[index].insert(.enableChange) }
+    portStatus[index].subtract([.enabled, .suspended, .resume])
+    portStatus[index].insert(.connectChange)
+    report(.portChange)
+    wake()
+  }
+
+  public func deviceWokeUp(on port: USBPort) {
+    guard let index = index(of: port), isSuspended(index) else { return }
+    trace("port \(index + 1) wakes up")
+    portStatus[index].insert(.resume)
+    device(in: index)?.setSuspended(false)
+    report(.portChange)
+    wake()
+  }
+
+  public func endpointReady(_ endpoint: USBEndpointAddress, of device: USBDevice) { wake() }
+}
