@@ -267,7 +267,7 @@ private func configuration(_ arguments: String...) throws -> MachineConfiguratio
 
   @Test func whatIsNotThereIsRefusedByName() {
     for (arguments, words) in [
-      (["-machine", "q35"], ["Q35", "'pc'"]), (["-usbdevice", "mice"], ["did you mean 'mouse'"]),
+      (["-machine", "q35"], ["Q35", "'pc'"]), (["-usbdevice", "mouze"], ["did you mean 'mouse'"]),
       (["-device", "usb-ehci,addr=20"], ["addr=20"]), (["-device", "usb-ehci,addr=1.3"], ["00:01.3"]),
       (["-machine", "pc,hpet=on"], ["HPET"]), (["-machine", "pc,dump-guest-core=on"], ["dump-guest-memory"]),
       (["-global", "PIIX4_PM.disable_s3=0"], ["disable_s3=1 is"]),
