@@ -64,6 +64,7 @@ system-test: build
 bench: build setup-test
 	MARTLET=$(MARTLET) CACHE=$(CACHE) $(PYTHON) Fixtures/bench/run.py $(BENCH_ARGS)
 	MARTLET=$(MARTLET) CACHE=$(CACHE) $(PYTHON) Fixtures/bench/soft.py
+	MARTLET=$(MARTLET) $(PYTHON) Fixtures/bench/network.py
 
 torture:
 	MARTLET_TORTURE_COUNT=$${MARTLET_TORTURE_COUNT:-20000000} swift test --filter TortureTests
