@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+import Display
+
+/// Usages of the page "Keyboard/Keypad" (HID Usage Tables 1.12, section 10).
+enum KeyUsage {
+  /// Too many keys are down.
+  static let errorRollOver: UInt8 = 0x01
+  /// Left control to right GUI: a bit each in the report's first byte.
+  static let modifiers: ClosedRange<UInt8> = 0xE0...0xE7
+
+  /// The key's usage; 0 if the page has none for it.
+  static func usage(_ key: KeyCode) -> UInt8 {
+    let table = key.isExtended ? extended : plain
+    return table[Int(key.scanCode)]
+  }
+
+  /// By scan code of set 1 without prefix.
+  private static let plain = table([
+    (0x01, [0x29]),
+    // 1 … 0, minus, equals, backspace, tab.
+    (0x02, Array(0x1E...0x27) + [0x2D, 0x2E, 0x2A, 0x2B]),
+    // Q … P, brackets, enter, left control.
+    (0x10, [0x14, 0x1A, 0x08, 0x15, 0x17, 0x1C, 0x18, 0x0C, 0x12, 0x13, 0x2F, 0x30, 0x28, 0xE0]),
+    // A … L, semicolon, apostrophe, grave, left shift, backslash.
+    (0x1E, [0x04, 0x16, 0x07, 0x09, 0x0A, 0x0B, 0x0D, 0x0E, 0x0F, 0x33, 0x34, 0x35, 0xE1, 0x31]),
+    // Z … M, comma, dot, slash, right shift, keypad *, left alt, space, caps lock.
+    (0x2C, [0x1D, 0x1B, 0x06, 0x19, 0x05, 0x11, 0x10, 0x36, 0x37, 0x38, 0xE5, 0x55, 0xE2, 0x2C, 0x39]),
+    // F1 … F10, num lock, scroll lock.
+    (0x3B, Array(0x3A...0x43) + [0x53, 0x47]),
+    // The keypad's 7 8 9 - 4 5 6 + 1 2 3 0 and dot.
+    (0x47, [0x5F, 0x60, 0x61, 0x56, 0x5C, 0x5D, 0x5E, 0x57, 0x59, 0x5A, 0x5B, 0x62, 0x63]),
+    // System request; the key beside the left shift; F11, F12, keypad =.
+    (0x54, [0x46]), (0x56, [0x64, 0x44, 0x45, 0x67]),
+    // F13 … F23, F24.
+    (0x64, Array(0x68...0x72)), (0x76, [0x73]),
+    // Japanese keys: kana, ro, henkan, muhenkan, yen; keypad comma.
+    (0x70, [0x88]), (0x73, [0x87]), (0x79, [0x8A]), (0x7B, [0x8B]), (0x7D, [0x89, 0x85]),
+  ])
+
+  /// By scan code of set 1 behind the prefix 0xE0.
+  private static let extended = table([
+    // Keypad enter, right control; mute, volume.
+    (0x1C, [0x58, 0xE4]), (0x20, [0x7F]), (0x2E, [0x81]), (0x30, [0x80]),
+    // Keypad /, print screen, right alt, pause.
+    (0x35, [0x54]), (0x37, [0x46, 0xE6]), (0x46, [0x48]),
+    // Home, up, page up, left, right, end, down, page down, insert, delete.
+    (0x47, [0x4A, 0x52, 0x4B]), (0x4B, [0x50]), (0x4D, [0x4F]), (0x4F, [0x4D, 0x51, 0x4E, 0x49, 0x4C]),
+    // Left and right GUI, application, power.
+    (0x5B, [0xE3, 0xE7, 0x65, 0x66]),
+  ])
+
+  private static func table(_ runs: [(first: Int, usages: [UInt8])]) -> [UInt8] {
+    var table = [UInt8](repeating: 0, count: 128)
+    for run in runs { table.replaceSubrange(run.first..<(run.first + run.usages.count), with: run.usages) }
+    return table
+  }
+}
