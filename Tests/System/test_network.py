@@ -153,16 +153,21 @@ def test_debian_uses_the_network(start, debian_disk, tmp_path, card):
     shell.run(f"printf '[Match]\\nName={name}\\n[Network]\\nDHCP=yes\\n' > /etc/systemd/network/1.network")
     shell.run("systemctl start systemd-networkd && /lib/systemd/systemd-networkd-wait-online --ipv4 --timeout 300")
     assert "10.0.2.15/24" in shell.run(f"ip -4 addr show {name}")
-    assert "Link detected: yes" in shell.run(f"ethtool {name}")
+    # An NE2000 cannot tell its driver of the link.
+    tells_link = card != "ne2k_pci"
+    if tells_link:
+        assert "Link detected: yes" in shell.run(f"ethtool {name}")
     assert ", 0% packet loss" in shell.run("ping -c 3 -i 0.2 10.0.2.2")
     shell.run(f"until ip -6 addr show {name} | grep fec0 | grep -qv tentative; do sleep 0.2; done")
     assert ", 0% packet loss" in shell.run("ping -c 2 -i 0.2 fec0::2")
     # The cable pulled out and plugged in again.
     with Monitor(tmp_path / "qmp") as monitor:
         monitor.run("set_link", name="net", up=False)
-        shell.run(f"until ethtool {name} | grep -q 'Link detected: no'; do sleep 0.2; done")
+        shell.run(f"until ethtool {name} | grep -q 'Link detected: no'; do sleep 0.2; done" if tells_link
+                  else "! ping -c 1 -W 1 10.0.2.2")
         monitor.run("set_link", name="net", up=True)
-        shell.run(f"until ethtool {name} | grep -q 'Link detected: yes'; do sleep 0.2; done")
+        if tells_link:
+            shell.run(f"until ethtool {name} | grep -q 'Link detected: yes'; do sleep 0.2; done")
         shell.run("/lib/systemd/systemd-networkd-wait-online --ipv4 --timeout 300")
     # There and back, whole.
     get = (f"exec 3<>/dev/tcp/10.0.2.2/{server.port}; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; "
