@@ -33,7 +33,7 @@ final class Board {
   let pci: PCIBus
   let surface = DisplaySurface()
   let input: InputRouter
-  private(set) var devices: [any Device] = []
+  var devices: [any Device] = []
   /// Whether the machine has not been reset since it was switched on.
   private(set) var isFirstBoot = true
   private var resetCount = 0
@@ -49,6 +49,8 @@ final class Board {
   var networkCards: [NetworkCard] = []
   /// The USB host controllers, in the order of their buses.
   var usbControllers: [USBController] = []
+  /// What is plugged into them.
+  var usbDevices: [USBPeripheral] = []
   /// What viewers and screenshots show.
   private(set) lazy var screenSource = ScreenSource(engine: engine, card: vga)
   private(set) var vga: VGADevice?
@@ -164,6 +166,8 @@ final class Board {
       add(DebugExit(name: "isa-debug-exit\(index)", control: control))
         .map(in: ports, at: exit.ioBase, count: exit.ioSize)
     }
+
+    for device in configuration.usb.devices { try addUSBDevice(device, clock: clock) }
 
     // fw_cfg at 0x510.
     let firmware = FirmwareConfigurationDevice(memory: memory.memory)

@@ -107,12 +107,21 @@ extension Board {
         path: FirmwarePath.ideDrive(
           controller: PCIAddress(1, 1), channel: position.channel, unit: position.unit))
     }
+    let sticks = usbDevices.compactMap { device -> BootOrder.Candidate? in
+      guard case .storage(let name) = device.configuration.kind,
+        let drive = configuration.drives.first(where: { $0.id == name || $0.nodeName == name }),
+        let controller = usbControllers.first(where: { $0.bus === device.bus })
+      else { return nil }
+      return BootOrder.Candidate(
+        letter: drive.media == .disk ? "c" : "d", index: drive.bootIndex,
+        path: FirmwarePath.usbStorage(controller: controller.address, port: device.port.path))
+    }
     let cards = networkCards.map { card in
       BootOrder.Candidate(
         letter: "n", index: card.configuration.bootIndex, path: FirmwarePath.network(card.address))
     }
     return BootOrder.file(
-      candidates + cards, order: order, isStrict: configuration.boot.isStrict,
+      candidates + sticks + cards, order: order, isStrict: configuration.boot.isStrict,
       first: kernel.map { [$0.bootPath] } ?? [])
   }
 }

@@ -15,6 +15,7 @@ extension Machine {
   private static let deviceCategories = [
     ("fw_cfg", "what the firmware asks about the machine"), ("i8042", "commands to the keyboard controller"),
     ("ide", "commands to disks and CDs"), ("int", "interrupts and exceptions, with registers (soft engine)"),
+    ("ehci", "ports of EHCI controllers"), ("uhci", "ports of UHCI controllers"),
     ("pci", "accesses to PCI configuration space"),
     ("vnc", "viewers that come and go"),
   ]
@@ -57,7 +58,7 @@ extension Machine {
       case "vnc": break
       default:
         let matching = categories.filter { $0.name == name }
-        guard !matching.isEmpty else {
+        guard !matching.isEmpty || Self.traceCategories.contains(name) else {
           let known = (Self.busCategories + Self.deviceCategories).map(\.0)
           throw MachineError(
             "-trace: there is no category '\(name)'\(didYouMean(name, in: known)); '-trace help' lists them")

@@ -2,6 +2,7 @@
 
 import JSON
 import Machine
+import OptionSyntax
 
 extension QMPCommands {
   private static let property: SchemaType = .members(
@@ -25,15 +26,28 @@ extension QMPCommands {
       Structure(
         [.required("driver", .string), .optional("bus", .string), .optional("id", .string)], isOpen: true)
     ) {
-      (arguments, _) throws(QMPError) in
+      (arguments, context) throws(QMPError) in
       let name = arguments.text("driver")
       guard let driver = DeviceCatalog.drivers.first(where: { $0.name == name }) else {
         throw QMPError("'\(name)' is not a valid device model name")
+      }
+      if driver.bus == "USB" {
+        do {
+          var list = try PropertyList(flattening: .object(arguments.members), option: "device_add")
+          _ = list.take("driver")
+          let device = try USBDeviceConfiguration(driver: name, id: list.take("id"), &list)
+          try list.finish()
+          try context.machine.addUSBDevice(device)
+        } catch { throw QMPError(error) }
+        return
       }
       throw QMPError("Bus '\(driver.bus.lowercased()).0' does not support hotplugging")
     },
     .action("device_del", [.required("id", .string)]) { (arguments, context) throws(QMPError) in
       let id = arguments.text("id")
+      if let device = context.machine.usbDevice(atPath: id) {
+        return context.machine.removeUSBDevice(device)
+      }
       guard ObjectTree.drive(atPath: id, in: context.machine) != nil else {
         throw QMPError("Device '\(id)' not found", class: .deviceNotFound)
       }

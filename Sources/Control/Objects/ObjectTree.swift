@@ -60,7 +60,20 @@ enum ObjectTree {
             Property("drive", "str", .string(drive.name)), Property("serial", "str", .string(drive.serial)),
           ]))
     }
-    unattached += machine.deviceNames.map { Child($0, Node(type: $0)) }
+    let plugged = machine.usbDevices
+    func nodes(hasID: Bool) -> [Child] {
+      plugged.filter { ($0.id != nil) == hasID }.map { device in
+        Child(
+          device.name,
+          Node(
+            type: device.driver,
+            properties: [
+              Property("port", "str", .string(device.port)), Property("attached", "bool", .bool(true)),
+            ]))
+      }
+    }
+    let names = Set(plugged.map(\.name))
+    unattached += machine.deviceNames.filter { !names.contains($0) }.map { Child($0, Node(type: $0)) }
     let container = Node(type: "container")
     let board = Node(
       type: "pc-machine",
@@ -69,7 +82,8 @@ enum ObjectTree {
         Property("memory-size", "int", JSONValue(configuration.memoryByteCount)),
       ],
       children: [
-        Child("peripheral", container), Child("peripheral-anon", container),
+        Child("peripheral", Node(type: "container", children: nodes(hasID: true))),
+        Child("peripheral-anon", Node(type: "container", children: nodes(hasID: false))),
         Child("unattached", Node(type: "container", children: unattached)),
       ])
     return Node(

@@ -14,6 +14,7 @@ enum QMPEvents {
       event("SHUTDOWN", .required("guest", .boolean), .required("reason", cause)),
       event("POWERDOWN"),
       event("RESET", .required("guest", .boolean), .required("reason", cause)),
+      event("DEVICE_DELETED", .optional("device", .string), .required("path", .string)),
       event("STOP"),
       event("RESUME"),
       event("RTC_CHANGE", .required("offset", .integer), .required("qom-path", .string)),
@@ -50,6 +51,13 @@ enum QMPEvents {
     case .clockChanged(let offset):
       QMPEvent(
         "RTC_CHANGE", [.init("offset", .integer(offset)), .init("qom-path", "/machine/unattached/rtc")])
+    case .deviceRemoved(let id, let name):
+      QMPEvent(
+        "DEVICE_DELETED",
+        (id.map { [.init("device", .string($0))] } ?? []) + [
+          .init(
+            "path", .string(id.map { "/machine/peripheral/\($0)" } ?? "/machine/peripheral-anon/\(name)"))
+        ])
     case .viewer(let viewer, let change): VNCDescription.event(viewer, change, of: machine)
     case .trayMoved(let drive, let deviceID, let isOpen):
       QMPEvent(

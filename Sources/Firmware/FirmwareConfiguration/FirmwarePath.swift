@@ -20,6 +20,13 @@ public enum FirmwarePath {
   /// A network card, booted through its option ROM.
   public static func network(_ address: PCIAddress) -> String { pci("ethernet", address) + "/ethernet-phy@0" }
 
+  /// A disk on a USB, in a root port or behind hubs: "2", "1.3".
+  public static func usbStorage(controller: PCIAddress, port: String) -> String {
+    let ports = port.split(separator: ".").map { String(Int($0) ?? 0, radix: 16) }
+    let hubs = ports.dropLast().map { "/hub@\($0)" }.joined()
+    return pci("usb", controller) + hubs + "/storage@\(ports.last ?? "1")/channel@0/disk@0,0"
+  }
+
   /// An option ROM that is a file in fw_cfg: "genroms/…".
   public static func rom(_ file: String) -> String { "/rom@\(file)" }
 }

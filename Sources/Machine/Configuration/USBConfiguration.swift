@@ -91,8 +91,16 @@ public struct USBDeviceConfiguration: Sendable, Equatable {
   /// A device in the first free port.
   public init(_ kind: Kind) { self.kind = kind }
 
+  /// Which `-device` names there are, and what they are.
+  static let models = [
+    ("usb-kbd", "keyboard"), ("usb-mouse", "mouse"),
+    ("usb-tablet", "tablet: a pointer that knows where it is"),
+    ("usb-hub", "hub with eight ports"), ("usb-storage", "disk or CD on a stick"),
+    ("usb-serial", "serial adapter"),
+  ]
+
   /// Which `-device` names there are.
-  public static let drivers = ["usb-kbd", "usb-mouse", "usb-tablet", "usb-hub", "usb-storage", "usb-serial"]
+  public static var drivers: [String] { models.map(\.0) }
 
   /// What `-device` or `device_add` says; `driver` is one of ``drivers``.
   public init(driver: String, id: String?, _ list: inout PropertyList) throws(OptionError) {

@@ -65,6 +65,23 @@ public enum DeviceCatalog {
       properties: pciPlace + (model.isUHCI ? companion : []))
   }
 
+  private static let usbDevice: [DeviceDriver] = USBDeviceConfiguration.models.map { name, about in
+    var properties = [
+      Property("bus", "str", "usb-bus.0, or that of the controller's id, such as xhci.0"),
+      Property("port", "str", "port of the bus, or behind a hub: 2, 1.3"),
+      Property("serial", "str", "serial number the guest reads"),
+    ]
+    if name == "usb-storage" {
+      properties += [
+        Property("drive", "str", "id of a -drive, or node-name of a -blockdev"),
+        Property("bootindex", "int32", "lower numbers boot first"),
+        Property("removable", "bool", "it says that its medium can be taken out (off)"),
+      ]
+    }
+    if name == "usb-serial" { properties.append(Property("chardev", "str", "id of a -chardev")) }
+    return DeviceDriver(name: name, about: "USB \(about)", bus: "USB", properties: properties)
+  }
+
   private static let isaPlace = [
     Property("iobase", "uint32", "I/O port: the one that its number has"),
     Property("irq", "uint32", "interrupt: the one that its number has"), Property("bus", "str", "isa.0"),
@@ -72,7 +89,7 @@ public enum DeviceCatalog {
 
   /// All of them.
   public static let drivers: [DeviceDriver] =
-    usbController + [
+    usbController + usbDevice + [
       DeviceDriver(
         name: "e1000", about: "network card, Intel 82540EM (gigabit)", bus: "PCI", properties: networkCard),
       DeviceDriver(

@@ -33,6 +33,8 @@ public enum MachineEvent: Sendable {
   case clockChanged(offset: Int64)
   /// A tray was opened or closed, by the guest or from outside.
   case trayMoved(drive: String, deviceID: String?, isOpen: Bool)
+  /// A device was pulled out.
+  case deviceRemoved(id: String?, name: String)
   /// A viewer of the screen came or went.
   case viewer(ViewerFacts, ViewerEvent)
   /// The host could not do what a drive was asked.

@@ -79,8 +79,17 @@ extension ConfigurationBuilder {
   }
 
   /// A drive that no device uses would be there for nothing: rather a slip of the pen.
-  func checkBackEnds() throws(OptionError) {
+  mutating func checkBackEnds() throws(OptionError) {
     guard let id = backEnds.keys.min() else { return }
+    // Where there is USB, a stick may be made of it later.
+    if !configuration.usb.controllers.isEmpty {
+      for (_, drive) in backEnds.sorted(by: { $0.key < $1.key }) {
+        var drive = drive
+        drive.position = nil
+        configuration.drives.append(drive)
+      }
+      return
+    }
     throw OptionError("the drive '\(id)' is used by no device: add '-device ide-hd,drive=\(id)'")
   }
 

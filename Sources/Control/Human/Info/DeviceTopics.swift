@@ -44,8 +44,14 @@ extension HumanCommands {
       let kind = monitor.machine.input.isAbsolute ? " (absolute)" : ""
       try output.line("* Mouse #\(mouseIndex): QEMU PS/2 Mouse\(kind)")
     },
-    HumanCommand("usb", help: "USB devices: there is no controller") { _, _, _ in
-      throw HumanError.failed("USB support not enabled")
+    HumanCommand("usb", help: "what is on the USB") { _, monitor, output in
+      guard monitor.machine.hasUSB else { throw HumanError.failed("USB support not enabled") }
+      for device in monitor.machine.usbDevices {
+        let id = device.id.map { ", ID: \($0)" } ?? ""
+        try output.line(
+          "  Device \(device.bus).\(device.address), Port \(device.port), Speed \(device.speed) Mb/s, "
+            + "Product \(device.product)\(id)")
+      }
     },
   ]
 

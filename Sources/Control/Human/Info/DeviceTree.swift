@@ -14,7 +14,7 @@ struct DeviceTree {
     let functions = machine.pciFunctions
     for function in functions { try print(function, to: &output) }
     // What is not on the PCI bus is behind the ISA bridge.
-    let names = Set(functions.map(\.name))
+    let names = Set(functions.map(\.name) + machine.usbDevices.map(\.name))
     try output.line("        bus: isa.0\n          type ISA")
     for name in machine.deviceNames where !names.contains(name) {
       try output.line("          dev: \(name), id \"\"")
@@ -37,6 +37,15 @@ struct DeviceTree {
       try output.line(
         "        bar \(region.index): \(region.isMemory ? "mem" : "i/o") at 0x\(String(start, radix: 16)) "
           + "[0x\(String(end, radix: 16))]")
+    }
+    for bus in machine.usbBuses where bus.address == function.address {
+      try output.line("        bus: \(bus.name)\n          type usb-bus")
+      for device in machine.usbDevices where device.busName == bus.name {
+        try output.line(
+          "          dev: \(device.driver), id \"\(device.id ?? "")\"\n            port = \"\(device.port)\"\n"
+            + "            addr \(device.bus).\(device.address), port \(device.port), speed \(device.speed), "
+            + "name \(device.product), attached")
+      }
     }
     guard identity.classCode >> 8 == 0x0101 else { return }
     for (channel, drives) in machine.drivesByChannel.enumerated() {

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""USB controllers and devices, with the drivers of real guests."""
+
+import re
+
+import pytest
+from guests import ACCEL, Shell, needs_engine
+from test_network import Monitor
+
+pytestmark = needs_engine
+
+ICH9 = ["-device", "ich9-usb-ehci1,id=usb,addr=5.7", "-device", "ich9-usb-uhci1,masterbus=usb.0,firstport=0,addr=5"]
+CONTROLLERS = {
+    "uhci": (["-usb"], "usb-bus.0"),
+    "ehci": (["-device", "usb-ehci"], "usb-bus.0"),
+    "ich9": (ICH9, "usb.0"),
+}
+
+
+def options(controller):
+    return ["-nodefaults", "-vga", "std", *CONTROLLERS[controller][0]]
+
+
+@pytest.mark.parametrize("controller", CONTROLLERS)
+def test_the_firmware_has_a_keyboard(start, tmp_path, controller):
+    """At the boot menu: what is typed comes from the USB keyboard, once its driver has it."""
+    guest = start(
+        "-accel", ACCEL, "-m", "64", *options(controller), "-device", f"usb-kbd,id=kbd,bus={CONTROLLERS[controller][1]}",
+        "-boot", "menu=on,splash-time=60000", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off")
+    guest.wait_for("USB keyboard initialized", guest.seabios, timeout=120)
+    guest.wait_for("Press ESC for boot menu", guest.seabios, timeout=60)
+    with Monitor(tmp_path / "qmp") as monitor:
+        facts = monitor.run("human-monitor-command", **{"command-line": "info usb"})
+        assert re.search(r"Device 0\.[1-9]\d*, Port 1, Speed \d+ Mb/s, Product .*Keyboard, ID: kbd", facts), facts
+        monitor.run("send-key", keys=[{"type": "qcode", "data": "esc"}])
+        guest.wait_for("Select boot device", guest.seabios, timeout=60)
+
+
+@pytest.mark.parametrize("controller", ["ich9", pytest.param("uhci", marks=pytest.mark.slow), pytest.param("ehci", marks=pytest.mark.slow)])
+def test_debian_finds_the_devices(start, debian_disk, tmp_path, controller):
+    guest = start(
+        "-accel", ACCEL, debian_disk, "-snapshot", "-m", "512", *options(controller),
+        "-device", "usb-kbd,id=kbd", "-device", "usb-tablet,id=tablet,serial=4711",
+        "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off", serial=True, seabios_log=False)
+    shell = Shell(guest)
+    shell.log_in()
+
+    def products():
+        return shell.run("cat /sys/bus/usb/devices/*/product").splitlines()
+
+    assert {"Martlet USB Keyboard", "Martlet USB Tablet"} <= set(products())
+    assert "4711" in shell.run("cat /sys/bus/usb/devices/*/serial")
+    assert "error" not in shell.run("dmesg | grep -i usb")
+    # What moves arrives, and where it moved to.
+    shell.run("ls /dev/input/by-id/*event-mouse")
+    shell.run("(timeout 60 head -c 72 /dev/input/by-id/*event-mouse | od -An -v -t u2 > /tmp/events) >/dev/null 2>&1 & sleep 1")
+    with Monitor(tmp_path / "qmp") as monitor:
+        assert monitor.run("query-mice")[0]["absolute"]
+        position = [("x", 0x1234), ("y", 0x4321)]
+        monitor.run("input-send-event", events=[
+            {"type": "abs", "data": {"axis": axis, "value": value}} for axis, value in position])
+        shell.run("while pgrep -x head >/dev/null; do sleep 0.1; done", status=0)
+        words = shell.run("cat /tmp/events").split()
+        assert str(0x1234) in words and str(0x4321) in words
+        # Pulled out and plugged in again.
+        monitor.run("device_del", id="tablet")
+        shell.run("while grep -q Tablet /proc/bus/input/devices; do sleep 0.1; done")
+        monitor.run("device_add", driver="usb-tablet", id="tablet")
+        shell.run("until grep -q Tablet /proc/bus/input/devices; do sleep 0.1; done")
