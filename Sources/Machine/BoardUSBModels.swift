@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import Block
 import Bus
 import Display
+import OptionSyntax
 import USB
 
 extension Board {
@@ -32,8 +34,29 @@ extension Board {
         if isInUse { input.attach(pointer: pointer) }
       }
       return pointer
-    case .hub, .storage, .serial:
+    case .storage(let driveName):
+      return USBStorage(
+        drive: try freeDrive(driveName), isRemovable: configuration.isRemovable, name: name)
+    case .hub, .serial:
       throw MachineError("\(configuration.driver): it cannot be added")
     }
+  }
+
+  /// The drive with that name or node-name, which no device has.
+  private func freeDrive(_ name: String) throws -> Drive {
+    let places = zip(drives, configuration.drives)
+    guard let (drive, settings) = places.first(where: { $0.0.name == name || $0.0.nodeName == name }) else {
+      let known = places.filter { $0.1.position == nil }.map(\.0.name)
+      throw MachineError(
+        "Property 'usb-storage.drive' can't find value '\(name)'\(didYouMean(name, in: known))")
+    }
+    let isPlugged = usbDevices.contains { device in
+      guard case .storage(let other) = device.configuration.kind else { return false }
+      return other == drive.name || other == drive.nodeName
+    }
+    guard settings.position == nil, !isPlugged else {
+      throw MachineError("Drive '\(name)' is already in use by another device")
+    }
+    return drive
   }
 }

@@ -4,7 +4,7 @@
 import re
 
 import pytest
-from guests import ACCEL, Shell, needs_engine
+from guests import ACCEL, Screen, Shell, needs_engine
 from test_network import Monitor
 
 pytestmark = needs_engine
@@ -67,3 +67,16 @@ def test_debian_finds_the_devices(start, debian_disk, tmp_path, controller):
         shell.run("while grep -q Tablet /proc/bus/input/devices; do sleep 0.1; done")
         monitor.run("device_add", driver="usb-tablet", id="tablet")
         shell.run("until grep -q Tablet /proc/bus/input/devices; do sleep 0.1; done")
+
+
+@pytest.mark.parametrize("controller", CONTROLLERS)
+def test_grub_starts_from_a_stick(start, grub_disk, tmp_path, controller):
+    """The firmware's driver reads GRUB, and GRUB, through the firmware, its files."""
+    guest = start(
+        "-accel", ACCEL, "-m", "64", *options(controller), "-drive", f"if=none,id=stick,file={grub_disk},format=raw,snapshot=on",
+        "-device", f"usb-storage,drive=stick,bootindex=0,bus={CONTROLLERS[controller][1]}")
+    guest.wait_for("USB MSC", guest.seabios, timeout=120)
+    screen = Screen(guest)
+    screen.wait_for(r"grub>")
+    screen.press("c", "a", "t", "space", "/", "h", "e", "l", "l", "o", ".", "t", "x", "t", "enter")
+    screen.wait_for(r"Hello from the disk")
