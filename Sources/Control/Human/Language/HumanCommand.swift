@@ -42,7 +42,8 @@ struct HumanCommand: Sendable {
 /// Every command of the human monitor.
 enum HumanCommands {
   static let all: [HumanCommand] =
-    (running + media + screen + input + network + memory + ports + snapshots + diagnostics + faults + [
+    (running + media + screen + input + devices + network + memory + ports + snapshots + diagnostics + faults
+    + [
       helpCommand, infoCommand,
     ])
     .sorted { $0.name < $1.name }
