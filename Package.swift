@@ -139,7 +139,7 @@ let package = Package(
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .target(
       name: "TestSupport",
-      dependencies: ["CAllocationCounter", "Bus", "PCI", "GuestMemory", "EventLoop", "Network"],
+      dependencies: ["CAllocationCounter", "Bus", "PCI", "GuestMemory", "EventLoop", "Network", "Block"],
       path: "Tests/TestSupport",
       swiftSettings: strict),
     .target(

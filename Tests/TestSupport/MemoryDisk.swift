@@ -4,30 +4,30 @@ import Block
 import Glibc
 
 /// A medium in memory that completes requests at once, or when told to, or fails them.
-final class MemoryDisk: BlockDevice {
-  var bytes: [UInt8]
-  var isReadOnly = false
-  var canDiscard = true
-  let label = "memory"
+public final class MemoryDisk: BlockDevice {
+  public var bytes: [UInt8]
+  public var isReadOnly = false
+  public var canDiscard = true
+  public let label = "memory"
   /// Requests wait for ``completeWaiting()``.
-  var isLate = false
+  public var isLate = false
   /// The `errno` of requests, if they are to fail.
-  var failure: Int32?
+  public var failure: Int32?
   /// Requests are begun at once: they cannot be taken back, but waited for.
-  var isCommitted = false
+  public var isCommitted = false
   /// Requests already begun can neither be taken back nor waited for.
-  var isStubborn = false
+  public var isStubborn = false
   /// Operations in the order they were done.
-  private(set) var log: [BlockOperation] = []
-  private(set) var waiting: [BlockRequest] = []
-  private(set) var flushes = 0
+  public private(set) var log: [BlockOperation] = []
+  public private(set) var waiting: [BlockRequest] = []
+  public private(set) var flushes = 0
 
-  var byteCount: UInt64 { UInt64(bytes.count) }
+  public var byteCount: UInt64 { UInt64(bytes.count) }
 
-  init(sectors: Int) { bytes = [UInt8](repeating: 0, count: sectors * 512) }
+  public init(sectors: Int) { bytes = [UInt8](repeating: 0, count: sectors * 512) }
 
   /// A medium of 4096 sectors, each filled with numbers that tell which it is.
-  static func numbered() -> MemoryDisk {
+  public static func numbered() -> MemoryDisk {
     let disk = MemoryDisk(sectors: 0)
     disk.bytes = numbers
     disk.log.reserveCapacity(64)
@@ -38,24 +38,24 @@ final class MemoryDisk: BlockDevice {
     (0..<512).map { UInt8(truncatingIfNeeded: sector &* 7 &+ $0) }
   }
 
-  func submit(_ request: BlockRequest) {
+  public func submit(_ request: BlockRequest) {
     if isLate { waiting.append(request) } else { perform(request) }
   }
 
-  func completeWaiting() {
+  public func completeWaiting() {
     let requests = waiting
     waiting = []
     for request in requests { perform(request) }
   }
 
-  func cancel(_ request: BlockRequest) {
+  public func cancel(_ request: BlockRequest) {
     guard !isStubborn, !isCommitted, let index = waiting.firstIndex(where: { $0 === request }) else { return }
     waiting.remove(at: index)
     request.complete(.cancelled)
   }
 
-  func drain() { if !isStubborn { completeWaiting() } }
-  func close() {}
+  public func drain() { if !isStubborn { completeWaiting() } }
+  public func close() {}
 
   private func perform(_ request: BlockRequest) {
     if log.count < 64 { log.append(request.operation) }
