@@ -88,8 +88,9 @@ def server(namespace, tmp_path):
     folder = tmp_path / "served"
     folder.mkdir()
     (folder / "file").write_bytes(os.urandom(1 << 20) * 100)
+    (folder / "part").write_bytes(os.urandom(1 << 20) * 10)
     process = namespace.start(sys.executable, "-c", SERVER, cwd=folder)
-    yield folder / "file"
+    yield folder
     process.kill()
     process.wait()
 
@@ -109,15 +110,17 @@ def test_debian_on_a_tap(start, namespace, server, debian_disk, tmp_path):
     shell.run(f"ip link set {card} up && ip addr add 192.0.2.2/24 dev {card}")
     assert ", 0% packet loss" in shell.run("ping -c 3 -i 0.2 -w 60 192.0.2.1")
 
-    # 100 MB in, in four connections, and out, whole; seen by tcpdump in the guest.
-    checksum = hashlib.sha256(server.read_bytes()).hexdigest()
+    # 100 MB in, then four connections at once, and 100 MB out, whole; seen by tcpdump in the guest.
+    def get(name):
+        return (f"(exec 3<>/dev/tcp/192.0.2.1/8000; printf 'GET /{name} HTTP/1.0\\r\\n\\r\\n' >&3; "
+                "sed -u '/^\\r$/q' <&3 >/dev/null; sha256sum <&3)")
+
+    def checksum(name):
+        return hashlib.sha256((server / name).read_bytes()).hexdigest()
+
     shell.run(f"tcpdump -i {card} -c 200 -w /tmp/seen.pcap tcp port 8000 2>/dev/null & sleep 2")
-    get = ("exec 3<>/dev/tcp/192.0.2.1/8000; printf 'GET /file HTTP/1.0\\r\\n\\r\\n' >&3; "
-           "sed -u '/^\\r$/q' <&3 >/dev/null; sha256sum <&3")
-    one = shell.run(f"({get})")
-    assert checksum in one
-    four = shell.run(f"for n in 1 2 3 4; do ({get}) & done; wait")
-    assert four.count(checksum) == 4
+    assert checksum("file") in shell.run(get("file"))
+    assert shell.run(f"for n in 1 2 3 4; do {get('part')} & done; wait").count(checksum("part")) == 4
     assert "192.0.2.1.8000" in shell.run("tcpdump -nr /tmp/seen.pcap 2>/dev/null | head -5")
     put = ("exec 3<>/dev/tcp/192.0.2.1/8000; printf 'PUT /x HTTP/1.0\\r\\nContent-Length: 104857600\\r\\n\\r\\n' >&3; "
            "head -c 104857600 /dev/zero >&3; cat <&3")
@@ -137,7 +140,7 @@ def test_debian_on_a_tap(start, namespace, server, debian_disk, tmp_path):
     assert "192.0.2.9" in shell.run("until [ -e /tmp/foreign-done ]; do sleep 0.2; done; cat /tmp/foreign")
 
     # The driver taken out and put in again while data flows.
-    shell.run(f"(({get}) > /dev/null 2>&1 &); sleep 1; modprobe -r e1000 && modprobe e1000 && sleep 2")
+    shell.run(f"({get('file')} > /dev/null 2>&1 &); sleep 1; modprobe -r e1000 && modprobe e1000 && sleep 2")
     shell.run(f"ip link set {card} up && (ip addr add 192.0.2.2/24 dev {card} || true)")
     assert ", 0% packet loss" in shell.run("ping -c 3 -i 0.2 -w 60 192.0.2.1")
 
