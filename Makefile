@@ -5,7 +5,7 @@
 # make test   installs what it needs and runs all tests
 # make bench  compares with QEMU in one run
 # make torture compares more random instructions with the host's processor
-# make conformance  runs QEMU's own device tests (qtest), fetched and built, against Martlet
+# make conformance  compares QMP's answers with QEMU's, and runs QEMU's own device tests (qtest), fetched and built
 # make lint   checks formatting
 # make install PREFIX=/usr/local  installs the program, its manual, completion for shells, and a unit for systemd
 # make man completion  makes the manual and the completion in .build/share
@@ -22,12 +22,12 @@ BUILD_PACKAGES := libvncserver-dev libpixman-1-dev libaio-dev libxkbcommon-dev l
 	seabios ipxe-qemu novnc xkb-data grub-pc-bin grub-common mtools xorriso mmdebstrap fakeroot e2fsprogs
 # What the tests need besides.
 TEST_PACKAGES := nasm acpica-tools dmidecode groff-base qemu-system-x86 qemu-utils tigervnc-viewer xvfb xdotool openssh-client tcpdump \
-	gvncviewer chromium x11-apps imagemagick python3-venv isolinux syslinux-common memtest86+ ipxe \
+	gvncviewer chromium x11-apps imagemagick socat python3-venv isolinux syslinux-common memtest86+ ipxe \
 	bochs bochsbios vgabios \
 	debian-installer-12-netboot-amd64 debian-installer-12-netboot-i386
 
 # What building QEMU's test programs needs.
-CONFORMANCE_PACKAGES := gcc ninja-build meson dpkg-dev bzip2 libglib2.0-dev libfdt-dev zlib1g-dev qemu-utils
+CONFORMANCE_PACKAGES := gcc ninja-build meson dpkg-dev bzip2 libglib2.0-dev libfdt-dev zlib1g-dev qemu-utils qemu-system-x86
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -71,6 +71,7 @@ torture:
 
 conformance: build
 	$(call install,$(CONFORMANCE_PACKAGES))
+	MARTLET=$(MARTLET) python3 Fixtures/conformance/qmp-compare.py
 	MARTLET=$(MARTLET) CACHE=$(CACHE) python3 Fixtures/conformance/run.py $(PROGRAMS)
 
 man: build

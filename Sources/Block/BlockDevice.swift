@@ -12,8 +12,12 @@ public protocol BlockDevice: AnyObject {
   var isReadOnly: Bool { get }
   /// Whether discards do something.
   var canDiscard: Bool { get }
+  /// How many bytes it takes on the host; nil if that is not known.
+  var allocatedByteCount: UInt64? { get }
   /// What it is, for messages: the path of the image.
   var label: String { get }
+  /// Changes the size; a device that cannot throws. What is new reads as zeroes.
+  func resize(to byteCount: UInt64) throws(BlockError)
   /// Starts a request. One that reaches outside the medium fails with `EINVAL` (reads) or `ENOSPC` (writes).
   func submit(_ request: BlockRequest)
   /// Takes a request back if that is still possible. It completes in any case.
@@ -22,4 +26,9 @@ public protocol BlockDevice: AnyObject {
   func drain()
   /// Writes everything out and closes the image; no requests may follow.
   func close()
+}
+
+extension BlockDevice {
+  public var allocatedByteCount: UInt64? { nil }
+  public func resize(to byteCount: UInt64) throws(BlockError) { throw .fixedSize(path: label) }
 }

@@ -22,6 +22,12 @@ public enum BlockError: Error, Equatable, CustomStringConvertible, Sendable {
   case locked(path: String, wanted: String, holder: LockHolder?)
   /// `aio=native` with a cache mode that uses the page cache.
   case nativeNeedsDirect(path: String, cache: CacheMode)
+  /// Its size cannot be changed.
+  case fixedSize(path: String)
+  /// It would become smaller than the guest believes it is.
+  case shrinks(path: String, byteCount: UInt64)
+  /// It is a block device of the host, which has no more room.
+  case deviceTooSmall(path: String)
   /// Something else the host refused; `what` begins a sentence.
   case host(path: String, what: String, code: Int32)
 
@@ -50,6 +56,12 @@ public enum BlockError: Error, Equatable, CustomStringConvertible, Sendable {
         + "end that process, or use readonly=on in both"
     case .nativeNeedsDirect(let path, let cache):
       "'\(path)': aio=native needs cache=none or cache=directsync, not cache=\(cache.rawValue)"
+    case .fixedSize(let path):
+      "'\(path)': the size of this image cannot be changed"
+    case .shrinks(let path, let byteCount):
+      "'\(path)' has \(byteCount) bytes and cannot become smaller while the guest uses it"
+    case .deviceTooSmall(let path):
+      "'\(path)': cannot grow device files; make the device larger first"
     case .host(let path, let what, let code):
       "'\(path)': \(what): \(Self.reason(code))"
     }

@@ -22,6 +22,14 @@ public enum ShutdownCause: Equatable, Sendable {
   case signal
 }
 
+/// What a guest's kernel reports about itself.
+public enum CrashReport: Equatable, Sendable {
+  /// It has panicked.
+  case panicked
+  /// It has panicked, and another kernel takes over to save what there is.
+  case crashLoaded
+}
+
 /// What devices may ask of the machine as a whole. Each call returns at once; the machine acts soon after,
 /// when no device is in the middle of an access.
 public protocol SystemControl: AnyObject {
@@ -33,6 +41,12 @@ public protocol SystemControl: AnyObject {
   func requestPause(reason: String)
   /// Pull the CPUs' INIT# (8042 and port 0x92 do so on old boards); treated as a reset of the CPUs alone.
   func requestCPUInit()
+  /// The guest says that it has crashed.
+  func reportCrash(_ report: CrashReport)
   /// Open or close the A20 gate.
   func setA20(isEnabled: Bool)
+}
+
+extension SystemControl {
+  public func reportCrash(_ report: CrashReport) {}
 }

@@ -11,11 +11,17 @@ public protocol CharacterPort: AnyObject {
   var receiver: (any CharacterReceiver)? { get set }
   /// The device has room again after it took less than was offered.
   func receiverBecameReady()
+  /// Has the port keep the descriptors that come with the bytes (SCM_RIGHTS), if it is a socket that can carry them.
+  func keepDescriptors()
+  /// Takes the descriptors that came with the bytes received last; they are the caller's to close.
+  func takeDescriptors() -> [Int32]
   /// Lets the host's end go, and puts back what was changed there; nothing comes in or goes out any more.
   func close()
 }
 
 extension CharacterPort {
+  public func keepDescriptors() {}
+  public func takeDescriptors() -> [Int32] { [] }
   public func close() {}
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-import CHost
 import EventLoop
 import Glibc
 import OptionSyntax
@@ -212,7 +211,7 @@ public enum CharacterPortSpecification: Equatable, Sendable {
   }
 
   private static func open(_ path: String, _ flags: Int32) throws(HostError) -> Int32 {
-    let descriptor = martlet_open(path, flags | O_CLOEXEC, 0o666)
+    let descriptor = DescriptorSets.open(path, flags | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw HostError("cannot open '\(path)'") }
     return descriptor
   }

@@ -40,6 +40,7 @@ final class Board {
   /// What people should know about the machine, a line each.
   private var notices: [String] = []
   let drives: [Drive]
+  let blockNodes: BlockNodes
   private(set) var power: PIIX4PowerManagement?
   let characterPorts: CharacterPorts
   let networks: Networks
@@ -72,6 +73,7 @@ final class Board {
     let files = FirmwareFiles(directories: configuration.firmware.searchDirectories)
     // What may be refused for what a person typed comes before what costs time.
     drives = try DriveFactory(loop: loop).open(configuration.drives, control: control)
+    blockNodes = BlockNodes(configuration.blockNodes, drives: drives, loop: loop)
     networks = try Networks(
       configuration.network, loop: loop, isTraced: configuration.tracedCategories.contains("net"))
     let bios = try BIOSImage(configuration.firmware.bios ?? "bios-256k.bin", files: files).rom
@@ -168,6 +170,10 @@ final class Board {
     }
 
     for device in configuration.usb.devices { try addUSBDevice(device, clock: clock) }
+    if let panic = configuration.panicDevice {
+      add(PanicDevice(events: .init(rawValue: panic.events), control: control))
+        .map(in: ports, at: panic.ioBase)
+    }
 
     // fw_cfg at 0x510.
     let firmware = FirmwareConfigurationDevice(memory: memory.memory)
@@ -262,6 +268,7 @@ final class Board {
   func close() {
     networks.close()
     for drive in drives { drive.medium?.close() }
+    blockNodes.close()
     characterPorts.close()
   }
 }

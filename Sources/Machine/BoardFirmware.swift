@@ -51,6 +51,10 @@ extension Board {
       }
     }
 
+    if let panic = configuration.panicDevice {
+      try device.addFile("etc/pvpanic-port", [UInt8(panic.ioBase & 0xFF), UInt8(panic.ioBase >> 8)])
+    }
+
     var platform = PlatformDescription(
       apicIDs: apicIDs, ramBelow4G: layout.below4GiB, ramAbove4G: layout.above4GiB)
     platform.hasVGA = configuration.vga != nil
@@ -96,6 +100,7 @@ extension Board {
       devices.append(.serialPort(index + 1, base: place.base, irq: UInt8(place.irq)))
     }
     if configuration.parallel != nil { devices.append(.parallelPort(1, base: 0x378, irq: 7)) }
+    if let panic = configuration.panicDevice { devices.append(.panicDevice(base: panic.ioBase)) }
     return devices
   }
 

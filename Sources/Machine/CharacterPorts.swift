@@ -12,11 +12,13 @@ final class CharacterPorts {
   private struct Entry {
     let label: String
     var text: String
-    let port: any CharacterPort
+    var port: any CharacterPort
     /// The port without its log.
     var bare: any CharacterPort { (port as? LoggedPort)?.port ?? port }
     let shared: MultiplexedPort?
     var isUsed = false
+    /// What its device has, if that is one of the guest's.
+    var front: ReplaceablePort?
   }
 
   private let loop: EventLoop
@@ -42,26 +44,32 @@ final class CharacterPorts {
   }
 
   /// The port that `text` names, opened if it is not `chardev:ID`; nil for "none".
-  func open(_ text: String, label: String) throws(CharacterPortError) -> (any CharacterPort)? {
+  /// - Parameter isReplaceable: whether another may take its place later; not under a monitor, which would saw off the
+  ///   branch it sits on.
+  func open(_ text: String, label: String, isReplaceable: Bool = true) throws(CharacterPortError)
+    -> (any CharacterPort)?
+  {
     if text.hasPrefix("chardev:") {
       let id = text.dropFirst("chardev:".count)
       guard let index = entries.firstIndex(where: { $0.label == id }) else {
         throw .wrong("there is no character device '\(id)'")
       }
-      return try use(index, by: label)
+      return try use(index, by: label, isReplaceable)
     }
     // A terminal that the monitor shares is one for all who name it.
     if text.hasPrefix("mon:"), let index = entries.firstIndex(where: { $0.text == text }) {
-      return try use(index, by: label)
+      return try use(index, by: label, isReplaceable)
     }
     let isShared = text.hasPrefix("mon:")
     let specification = try CharacterPortSpecification.parse(text)
     guard let index = try make(specification, label: label, isShared: isShared) else { return nil }
     if isShared { entries[index].text = text }
-    return try use(index, by: label)
+    return try use(index, by: label, isReplaceable)
   }
 
-  private func use(_ index: Int, by label: String) throws(CharacterPortError) -> any CharacterPort {
+  private func use(_ index: Int, by label: String, _ isReplaceable: Bool) throws(CharacterPortError)
+    -> any CharacterPort
+  {
     if let shared = entries[index].shared { return shared.makeFrontEnd() }
     guard !entries[index].isUsed else {
       throw .wrong(
@@ -69,7 +77,10 @@ final class CharacterPorts {
       )
     }
     entries[index].isUsed = true
-    return entries[index].port
+    guard isReplaceable else { return entries[index].port }
+    let front = ReplaceablePort(entries[index].port)
+    entries[index].front = front
+    return front
   }
 
   private func make(_ specification: CharacterPortSpecification, label: String, isShared: Bool)
@@ -125,6 +136,25 @@ extension CharacterPorts {
     _ = try make(configuration.specification, label: configuration.id, isShared: configuration.isShared)
     guard let added = facts.last else { throw .wrong("'none' is no character device") }
     return added
+  }
+
+  /// Has another back end take the place of one; its device goes on with the new one.
+  func change(_ configuration: CharacterDeviceConfiguration) throws(CharacterPortError) -> Facts {
+    let label = configuration.id
+    guard let index = entries.firstIndex(where: { $0.label == label }) else {
+      throw .wrong("Chardev '\(label)' does not exist")
+    }
+    guard entries[index].shared == nil else { throw .wrong("Mux device hotswap not supported yet") }
+    guard !entries[index].isUsed || entries[index].front != nil else {
+      throw .wrong("Chardev user does not support chardev hotswap")
+    }
+    guard let port = try configuration.specification.open(loop: loop) else {
+      throw .wrong("'none' is no character device")
+    }
+    if let front = entries[index].front { front.replace(with: port) } else { entries[index].port.close() }
+    entries[index].port = port
+    entries[index].text = configuration.specification.label
+    return facts[index]
   }
 
   /// Closes one that nobody uses.

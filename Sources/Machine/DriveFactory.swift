@@ -25,6 +25,8 @@ struct DriveFactory {
     let drive = Drive(
       name: configuration.id ?? configuration.nodeName
         ?? "ide\(index / 2)-\(configuration.media == .disk ? "hd" : "cd")\(index & 1)",
+      isAnonymous: configuration.id == nil
+        && (configuration.nodeName != nil || configuration.deviceID != nil),
       deviceID: configuration.deviceID, nodeName: configuration.nodeName, kind: configuration.media,
       // As QEMU numbers its drives, so that a guest moved from there finds its disks by their serial numbers.
       serial: configuration.serial ?? "QM0000\(index + 1)",

@@ -45,6 +45,8 @@ public final class Machine: @unchecked Sendable {
   public var onEvent: ((MachineEvent) -> Void)?
   /// The options it was started with, as a file that starts it again; for monitors.
   public var optionsText: (() -> String)?
+  /// The options there are, with the properties in their values; for monitors.
+  public var knownOptions: (() -> [(name: String, properties: [String])])?
   /// What monitors type.
   private(set) lazy var keySequence = KeySequence(clock: clock, input: board.input)
   private var end: MachineEnd?
@@ -55,6 +57,7 @@ public final class Machine: @unchecked Sendable {
     case shutdown(ShutdownCause)
     case pause(RunState, reason: String)
     case initializeCPUs
+    case crash(CrashReport)
     case fail(EngineFailure)
     case resume
   }
@@ -66,7 +69,8 @@ public final class Machine: @unchecked Sendable {
     self.configuration = configuration
     self.log = log
     actions = Actions(
-      endsOnReset: configuration.endsOnReset, pausesOnPowerOff: configuration.pausesOnPowerOff)
+      endsOnReset: configuration.endsOnReset, pausesOnPowerOff: configuration.pausesOnPowerOff,
+      onPanic: configuration.panicAction)
     do throws(HostError) {
       loop = try EventLoop(lock: lock)
     } catch {
@@ -235,7 +239,21 @@ public final class Machine: @unchecked Sendable {
       if onEvent != nil { return log.message("martlet: \(message)") }
       stop(MachineEnd(status: 1, message: message))
     case .shutdown(let cause): shutDown(cause)
+    case .crash(let report): crashed(report)
     }
+  }
+
+  private func crashed(_ report: CrashReport) {
+    guard report == .panicked, actions.onPanic != .none else {
+      onEvent?(.crashed(report, then: .run))
+      return
+    }
+    let stays = actions.onPanic == .pause || actions.onPanic == .shutdown && actions.pausesOnPowerOff
+    onEvent?(.crashed(report, then: stays ? .pause : .powerOff))
+    pause(as: .guestPanicked)
+    log.message("martlet: the guest says that it has crashed")
+    guard !stays else { return }
+    shutDown(.guestPanic, MachineEnd(status: actions.onPanic == .exitFailure ? 1 : 0))
   }
 
   private func shutDown(_ cause: ShutdownCause) {
@@ -264,7 +282,7 @@ public final class Machine: @unchecked Sendable {
     for thread in cpuThreads { attempt { () throws(EngineError) in try thread.cpu.reset() } }
     attempt { () throws(EngineError) in try board.engine.resetPlatform() }
     // What had ended for good is as good as new.
-    if state == .shutdown || state == .internalError { state = .prelaunch }
+    if [.shutdown, .internalError, .guestPanicked].contains(state) { state = .prelaunch }
     onEvent?(.reset(cause))
   }
 
@@ -290,6 +308,7 @@ extension Machine: SystemControl {
   public func requestReset(_ cause: ResetCause) { request(.reset(cause)) }
   public func requestShutdown(_ cause: ShutdownCause) { request(.shutdown(cause)) }
   public func requestPause(reason: String) { request(.pause(.ioError, reason: reason)) }
+  public func reportCrash(_ report: CrashReport) { request(.crash(report)) }
   public func requestCPUInit() { request(.initializeCPUs) }
 
   /// The A20 gate stays open: neither KVM nor any guest of the last thirty years can make use of it.

@@ -10,7 +10,14 @@ import Logging
 /// A thread of its own (`vnc-net`) owns all sockets; a second one (`vnc-screen`), started by the first viewer,
 /// owns libvncserver. Neither ever waits for a viewer, and the machine waits for neither.
 public final class VNCServer: @unchecked Sendable {
-  // Unchecked: `thread` and `isStopped` are guarded by `stateLock`.
+  // Unchecked: `thread`, `isStopped` and `listeners` are guarded by `stateLock`.
+
+  /// Where viewers connect.
+  public struct Place: Equatable, Sendable {
+    public let address: VNCConfiguration.Address
+    /// The TCP port; nil for what has none.
+    public let port: Int?
+  }
 
   /// What it was made from.
   public let configuration: VNCConfiguration
@@ -26,6 +33,7 @@ public final class VNCServer: @unchecked Sendable {
   private let stateLock = MachineLock()
   private var thread: ServiceThread?
   private var isStopped = false
+  private var listeners: [(place: Place, listener: Listener)] = []
 
   /// Opens the server's sockets; viewers are served from ``start()`` on. Called with the machine's lock held, or
   /// before the machine runs.
@@ -73,6 +81,7 @@ public final class VNCServer: @unchecked Sendable {
       screen.stop()
       throw error
     }
+    self.listeners = listeners.first.map { [(Place(address: configuration.address, port: port), $0)] } ?? []
     surface.addListener(screen.tracker)
   }
 
@@ -88,12 +97,9 @@ public final class VNCServer: @unchecked Sendable {
     _ configuration: VNCConfiguration, network: Network, listeners: inout [Listener]
   ) throws(VNCError) -> Int? {
     let listener: Listener
-    switch configuration.address {
-    case .tcp(let host, let port):
-      listener = try .tcp(
-        host: host, port: port, lastPort: configuration.lastPort, isProtected: configuration.needsPassword)
-    case .unix(let path): listener = try .unix(path: path)
-    case .descriptor(let descriptor):
+    if let opened = try Self.listener(at: configuration.address, configuration) {
+      listener = opened
+    } else if case .descriptor(let descriptor) = configuration.address {
       var isListening: Int32 = 0
       var count = socklen_t(MemoryLayout<Int32>.size)
       guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &count) == 0 else {
@@ -104,10 +110,65 @@ public final class VNCServer: @unchecked Sendable {
         return nil
       }
       listener = .passed(descriptor)
+    } else {
+      return nil
     }
     listeners.append(listener)
     do throws(HostError) { try network.add(listener, isBrowser: false) } catch { throw .host(error) }
     return listener.port
+  }
+
+  /// Listens on an address; nil for a descriptor, which is listening already.
+  private static func listener(at address: VNCConfiguration.Address, _ configuration: VNCConfiguration)
+    throws(VNCError) -> Listener?
+  {
+    switch address {
+    case .tcp(let host, let port):
+      try .tcp(
+        host: host, port: port, lastPort: configuration.lastPort, isProtected: configuration.needsPassword)
+    case .unix(let path): try .unix(path: path)
+    case .descriptor: nil
+    }
+  }
+
+  // MARK: Moving
+
+  /// Where viewers connect now.
+  public var places: [Place] {
+    let open = stateLock.withLock { listeners.map(\.place) }
+    return open.isEmpty ? [Place(address: configuration.address, port: port)] : open
+  }
+
+  /// Listens on these addresses instead; viewers that are connected stay. If one cannot be had, all stays as it was.
+  public func listen(at addresses: [VNCConfiguration.Address]) throws(VNCError) {
+    let known = stateLock.withLock { listeners }
+    var new: [(place: Place, listener: Listener)] = []
+    var opened: [Listener] = []
+    var addedCount = 0
+    do throws(VNCError) {
+      for address in addresses {
+        if let kept = known.first(where: { $0.place.address == address }) {
+          new.append(kept)
+        } else if let listener = try Self.listener(at: address, configuration) {
+          opened.append(listener)
+          new.append((Place(address: address, port: listener.port), listener))
+        }
+      }
+      try network.loop.lock.withLock { () throws(VNCError) in
+        for listener in opened {
+          addedCount += 1
+          do throws(HostError) { try network.add(listener, isBrowser: false) } catch { throw .host(error) }
+        }
+      }
+    } catch {
+      // What the network has it closes.
+      network.loop.lock.withLock { network.remove(Array(opened.prefix(addedCount))) }
+      for index in opened.indices.dropFirst(addedCount) { opened[index].close() }
+      throw error
+    }
+    let gone = known.filter { old in !addresses.contains(old.place.address) }.map(\.listener)
+    network.loop.lock.withLock { network.remove(gone) }
+    stateLock.withLock { listeners = new }
   }
 
   /// Opens the browser console's sockets.

@@ -39,6 +39,7 @@ enum Main {
         return 0
       }
       let process = builder.options.process
+      try AddedDescriptors(process.addDescriptors).take()
       let privileges = try Privileges(root: process.chroot, user: process.runAs)
       let daemon = process.daemonize ? try Daemon() : nil
       let supervisor = ServiceManager()
@@ -66,6 +67,7 @@ enum Main {
       try claimHost(configuration)
       let machine = try Machine(configuration, log: log)
       machine.optionsText = { (try? ConfigurationFile.text(arguments)) ?? "" }
+      machine.knownOptions = { OptionValues.properties }
       let monitors = try Monitors(machine: machine)
       let tests = try QTestServer(machine: machine)
       let pidFile: PIDFile?

@@ -13,6 +13,7 @@ import Testing
     full.isaDevices = [
       .realTimeClock, .keyboard, .mouse, .parallelPort(1, base: 0x378, irq: 7),
       .serialPort(1, base: 0x3F8, irq: 4), .serialPort(2, base: 0x2F8, irq: 3),
+      .panicDevice(base: 0x505),
     ]
     var small = PlatformDescription(apicIDs: [0], ramBelow4G: 1 << 20, ramAbove4G: 0)
     small.pciSlots = [1, 2]

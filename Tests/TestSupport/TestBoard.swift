@@ -67,6 +67,7 @@ public final class SystemControlRecorder: SystemControl {
   public private(set) var resets: [ResetCause] = []
   public private(set) var shutdowns: [ShutdownCause] = []
   public private(set) var pauses: [String] = []
+  public private(set) var crashes: [CrashReport] = []
   public private(set) var cpuInits = 0
   public private(set) var isA20Enabled = true
 
@@ -75,6 +76,7 @@ public final class SystemControlRecorder: SystemControl {
   public func requestReset(_ cause: ResetCause) { resets.append(cause) }
   public func requestShutdown(_ cause: ShutdownCause) { shutdowns.append(cause) }
   public func requestPause(reason: String) { pauses.append(reason) }
+  public func reportCrash(_ report: CrashReport) { crashes.append(report) }
   public func requestCPUInit() { cpuInits += 1 }
   public func setA20(isEnabled: Bool) { isA20Enabled = isEnabled }
 }

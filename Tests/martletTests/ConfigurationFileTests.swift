@@ -29,7 +29,8 @@ enum OptionSamples {
     "audiodev": ["none,id=a0"], "net": ["nic,model=e1000", "user"],
     "nic": ["none", "user,hostfwd=tcp::2222-:22,hostfwd=tcp::8080-:80,mac=52:54:00:12:34:60"],
     "netdev": ["user,id=n1,hostname=a,,b", #"{"type":"user","id":"n2"}"#], "nodefaults": [""],
-    "object": ["secret,id=s0,data=a,,b", #"{"qom-type":"secret","id":"s1","data":"x"}"#],
+    "object": ["secret,id=s0,file=/dev/null", #"{"qom-type":"secret","id":"s1","file":"/dev/null"}"#],
+    "add-fd": ["fd=9,set=1,opaque=a,,b"],
     "no-user-config": [""], "usb": [""], "usbdevice": ["tablet", "disk:/u,,v"],
     "no-acpi": [""], "no-hpet": [""], "hda": ["a disk.img"], "hdb": ["/b"], "hdc": ["/c"], "hdd": ["/d"],
     "cdrom": ["/cd,,x"], "snapshot": [""],
@@ -88,6 +89,17 @@ enum OptionSamples {
     #expect(names.count > 60)
     #expect(names.subtracting(OptionSamples.values.keys) == OptionSamples.others)
     #expect(Set(OptionSamples.values.keys).isSubset(of: names))
+  }
+
+  @Test func secretsAreNotTold() throws {
+    let given = try OptionTable.split([
+      "-object", "secret,id=s0,data=hunter2", "-object", #"{"qom-type":"secret","id":"s1","data":"hunter3"}"#,
+    ])
+    let text = try ConfigurationFile.text(given)
+    #expect(!text.contains("hunter") && text.contains("[object \"s0\"]"))
+    // A machine with another secret is not made by mistake.
+    let back = try ConfigurationFile.options(in: text, name: "file")
+    #expect(throws: OptionError.self) { try build(OptionTable.joined(back)) }
   }
 
   @Test func everyOptionGoesThroughAFile() throws {

@@ -22,8 +22,8 @@ enum OptionSetters {
     ("nic", { $0.network.nic.append($1) }), ("audiodev", { $0.machine.audioDevices.append($1) }),
     ("qmp", { $0.monitors.qmp.append($1) }), ("qmp-pretty", { $0.monitors.qmpPretty.append($1) }),
     ("monitor", { $0.monitors.monitor.append($1) }), ("mon", { $0.monitors.mon.append($1) }),
-    ("msg", { $0.process.messages.append($1) }), ("action", { $0.running.actions.append($1) }),
-    ("usbdevice", { $0.usb.usbDevices.append($1) }),
+    ("add-fd", { $0.process.addDescriptors.append($1) }), ("msg", { $0.process.messages.append($1) }),
+    ("action", { $0.running.actions.append($1) }), ("usbdevice", { $0.usb.usbDevices.append($1) }),
     ("trace", { $0.running.trace.append($1) }),
   ]
   private static let texts: [(String, @Sendable (inout Martlet, String) -> Void)] = [

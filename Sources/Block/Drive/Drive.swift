@@ -20,8 +20,14 @@ public protocol DriveMediumObserver: AnyObject {
   func driveMediumChanged(_ drive: Drive)
   /// The tray was opened or closed from outside.
   func driveTrayMoved(_ drive: Drive)
+  /// The medium has another size.
+  func driveResized(_ drive: Drive)
   /// Somebody outside asks for the tray to open although the guest locked it (the eject button).
   func driveEjectRequested(_ drive: Drive)
+}
+
+extension DriveMediumObserver {
+  public func driveResized(_ drive: Drive) {}
 }
 
 /// What a disk or CD device in the guest is plugged into: a medium that may be absent or change, the policy for
@@ -39,8 +45,10 @@ public final class Drive: BlockRequestOwner {
   public let name: String
   /// What its device is called, if somebody gave it a name.
   public let deviceID: String?
-  /// What its first image is called, if somebody gave it a name of its own.
-  public let nodeName: String?
+  /// What its image is called, if somebody gave it a name of its own.
+  public private(set) var nodeName: String?
+  /// Whether the drive itself has no name: its device or its image has.
+  public let isAnonymous: Bool
   /// Disk or CD-ROM.
   public let kind: Kind
   /// The serial number the guest reads; at most 20 characters.
@@ -76,7 +84,8 @@ public final class Drive: BlockRequestOwner {
 
   /// A drive.
   public init(
-    name: String, deviceID: String? = nil, nodeName: String? = nil, kind: Kind, serial: String,
+    name: String, isAnonymous: Bool = false, deviceID: String? = nil, nodeName: String? = nil, kind: Kind,
+    serial: String,
     firmwareVersion: String = "1.0", medium: (any BlockDevice)?,
     writeErrorPolicy: ErrorPolicy = .enospc,
     readErrorPolicy: ErrorPolicy = .report, cache: CacheMode = .writeback
@@ -84,6 +93,7 @@ public final class Drive: BlockRequestOwner {
     self.name = name
     self.deviceID = deviceID
     self.nodeName = nodeName
+    self.isAnonymous = isAnonymous
     self.kind = kind
     self.serial = serial
     self.firmwareVersion = firmwareVersion
@@ -95,17 +105,25 @@ public final class Drive: BlockRequestOwner {
 
   /// Exchanges the medium, after the requests in flight on the old one have ended, and tells the device.
   /// Requests held by policy fail with `ENOMEDIUM`.
+  /// - Parameter newName: what the new medium is called, if somebody gave it a name of its own.
   /// - Returns: the old medium, which is the caller's to close.
   @discardableResult
-  public func change(medium new: (any BlockDevice)?) -> (any BlockDevice)? {
+  public func change(medium new: (any BlockDevice)?, nodeName newName: String? = nil) -> (any BlockDevice)? {
     let old = medium
     old?.drain()
     medium = new
+    nodeName = newName
     let abandoned = held
     held = []
     for request in abandoned { deliver(request, .failed(code: ENOMEDIUM)) }
     observer?.driveMediumChanged(self)
     return old
+  }
+
+  /// Changes the size of the medium, and tells the device.
+  public func resize(to byteCount: UInt64) throws(BlockError) {
+    try medium?.resize(to: byteCount)
+    observer?.driveResized(self)
   }
 
   /// Opens or closes the tray.

@@ -6,6 +6,7 @@ public final class FaultInjector: BlockDevice {
   public var byteCount: UInt64 { base.byteCount }
   public var isReadOnly: Bool { base.isReadOnly }
   public var canDiscard: Bool { base.canDiscard }
+  public var allocatedByteCount: UInt64? { base.allocatedByteCount }
   public let label: String
 
   private let base: any BlockDevice
@@ -21,6 +22,8 @@ public final class FaultInjector: BlockDevice {
     self.rules = rules
     label = base.label
   }
+
+  public func resize(to byteCount: UInt64) throws(BlockError) { try base.resize(to: byteCount) }
 
   // MARK: Breakpoints
 

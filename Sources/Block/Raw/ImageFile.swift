@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import CHost
+import EventLoop
 import Glibc
 
 /// An open image: its descriptor and the system calls made on it. Knows nothing of requests or threads.
@@ -9,7 +10,7 @@ final class ImageFile: Sendable {
   let path: String
   /// The descriptor; closed with the object.
   let descriptor: Int32
-  /// The size in bytes; not padded.
+  /// The size in bytes when it was opened; not padded.
   let byteCount: UInt64
   /// Whether it is a block device of the host.
   let isBlockDevice: Bool
@@ -30,13 +31,22 @@ final class ImageFile: Sendable {
   ///
   /// Where the file system knows no `O_DIRECT`, a direct cache mode uses the page cache all the same.
   static func open(path: String, options: BlockOptions) throws(BlockError) -> ImageFile {
+    let isPassed = DescriptorSets.isSet(path)
     var status = stat()
-    guard stat(path, &status) == 0 else { throw openError(path, errno, isReadOnly: options.isReadOnly) }
-    try checkKind(path, mode: status.st_mode)
+    if !isPassed {
+      guard stat(path, &status) == 0 else { throw openError(path, errno, isReadOnly: options.isReadOnly) }
+      try checkKind(path, mode: status.st_mode)
+    }
     var flags = O_CLOEXEC | (options.isReadOnly ? O_RDONLY : O_RDWR)
     if options.cache.isWriteThrough { flags |= O_DSYNC }
-    let descriptor = martlet_open(path, flags, 0)
+    let descriptor = DescriptorSets.open(path, flags, 0)
     guard descriptor >= 0 else { throw openError(path, errno, isReadOnly: options.isReadOnly) }
+    if isPassed {
+      do throws(BlockError) { try checkPassed(descriptor, path: path, flags: flags) } catch {
+        Glibc.close(descriptor)
+        throw error
+      }
+    }
     let file = try ImageFile(
       path: path, descriptor: descriptor, isReadOnly: options.isReadOnly, isDirect: options.cache.isDirect)
     if !options.isFormatGiven && !file.isBlockDevice { try file.refuseForeignFormat() }
@@ -58,7 +68,7 @@ final class ImageFile: Sendable {
     } else if isBlockDevice, ioctl(descriptor, BlockIoctl.getSize64, &size) != 0 {
       failure = .host(path: path, what: "cannot get the device's size", code: errno)
     }
-    byteCount = min(size, UInt64(Int64.max) & ~511)
+    byteCount = min(size, Self.largestByteCount)
     if failure == nil && byteCount == 0 { failure = .empty(path: path) }
     (offsetAlignment, memoryAlignment) =
       failure == nil && isDirect
@@ -67,6 +77,39 @@ final class ImageFile: Sendable {
   }
 
   deinit { Glibc.close(descriptor) }
+
+  /// The largest size that counts.
+  static let largestByteCount = UInt64(Int64.max) & ~511
+
+  // MARK: Size
+
+  /// The size now, in bytes.
+  func currentByteCount() throws(BlockError) -> UInt64 {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      throw .host(path: path, what: "cannot look at it", code: errno)
+    }
+    var size = UInt64(clamping: status.st_size)
+    if isBlockDevice, ioctl(descriptor, BlockIoctl.getSize64, &size) != 0 {
+      throw .host(path: path, what: "cannot get the device's size", code: errno)
+    }
+    return min(size, Self.largestByteCount)
+  }
+
+  /// How many bytes it takes on the host.
+  var allocatedByteCount: UInt64? {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 ? UInt64(clamping: status.st_blocks) &* 512 : nil
+  }
+
+  /// Makes it longer, with a hole.
+  func grow(to byteCount: UInt64) throws(BlockError) {
+    guard byteCount <= Self.largestByteCount else {
+      throw .host(path: path, what: "cannot make it larger", code: EFBIG)
+    }
+    let code = Self.retrying { ftruncate(descriptor, Int(byteCount)) }
+    guard code == 0 else { throw .host(path: path, what: "cannot make it larger", code: code) }
+  }
 
   // MARK: Opening
 
@@ -79,6 +122,20 @@ final class ImageFile: Sendable {
       !isReadOnly && access(path, R_OK) == 0
         ? .notWritable(path: path, code: code) : .unreadable(path: path, code: code)
     default: .host(path: path, what: "cannot open it", code: code)
+    }
+  }
+
+  /// Whoever opened it may have opened anything, and what O_DSYNC does cannot be turned on later.
+  private static func checkPassed(_ descriptor: Int32, path: String, flags: Int32) throws(BlockError) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      throw .host(path: path, what: "cannot look at it", code: errno)
+    }
+    try checkKind(path, mode: status.st_mode)
+    guard flags & O_DSYNC == 0 || martlet_fcntl(descriptor, F_GETFL, 0) & O_DSYNC != 0 else {
+      throw .host(
+        path: path, what: "a cache mode that writes through needs a descriptor opened with O_DSYNC",
+        code: EINVAL)
     }
   }
 

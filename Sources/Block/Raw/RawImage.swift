@@ -13,7 +13,7 @@ import Glibc
 /// promise it, as XFS and btrfs do) is done within ``submit(_:)``. Everything else happens on worker threads or, with O_DIRECT, in the
 /// kernel, and completes on the event loop.
 public final class RawImage: BlockDevice {
-  public let byteCount: UInt64
+  public private(set) var byteCount: UInt64
   public let isReadOnly: Bool
   public let canDiscard: Bool
   public let label: String
@@ -21,6 +21,8 @@ public final class RawImage: BlockDevice {
   public var engine: AsynchronousIO { kernelQueue == nil ? .threads : .native }
   /// Whether the host's page cache is passed by; false with a direct cache mode where the file system cannot.
   public var isDirect: Bool { file.isDirect }
+
+  public var allocatedByteCount: UInt64? { isOpen ? file.allocatedByteCount : nil }
 
   private let file: ImageFile
   private let cache: CacheMode
@@ -284,7 +286,7 @@ public final class RawImage: BlockDevice {
     request?.complete(result)
   }
 
-  // MARK: Cancelling and closing
+  // MARK: Cancelling, growing and closing
 
   /// Takes a request back that has not begun; it completes within the call. One that the kernel or a worker has
   /// begun completes in its own time.
@@ -304,6 +306,21 @@ public final class RawImage: BlockDevice {
       startWaiting()
       complete(operation, .cancelled)
     case .kernel, .idle: return
+    }
+  }
+
+  /// Makes the file longer. Of a block device, which the host makes larger, the new size is taken notice of.
+  public func resize(to newCount: UInt64) throws(BlockError) {
+    guard isOpen, !isReadOnly else { throw .fixedSize(path: label) }
+    drain()
+    let actual = try file.currentByteCount()
+    guard newCount >= min(byteCount, actual) else { throw .shrinks(path: label, byteCount: byteCount) }
+    if file.isBlockDevice {
+      guard newCount <= actual else { throw .deviceTooSmall(path: label) }
+      byteCount = actual & ~511
+    } else {
+      if newCount > actual { try file.grow(to: newCount) }
+      byteCount = max(byteCount, (newCount + 511) & ~511)
     }
   }
 

@@ -30,6 +30,8 @@ int martlet_fallocate(int fd, int mode, int64_t offset, int64_t length);
 ssize_t martlet_preadv2(int fd, const struct iovec *segments, int count, int64_t offset, int flags);
 ssize_t martlet_pwritev2(int fd, const struct iovec *segments, int count, int64_t offset, int flags);
 int martlet_accept4(int fd, int flags);
+/* recvmsg() of bytes and of up to 16 descriptors, close-on-exec; *count says how many came. */
+ssize_t martlet_receive(int fd, void *buffer, size_t size, int descriptors[16], int *count);
 int martlet_gettid(void);
 int martlet_tgkill(int tid, int signal);
 int martlet_setname(const char *name);

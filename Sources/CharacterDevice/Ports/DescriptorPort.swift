@@ -38,6 +38,9 @@ public final class DescriptorPort: CharacterPort {
   private var isOpeningTold = false
   private var isDelivering = false
   private var isClosed = false
+  /// Whether descriptors may come with the bytes, and those that came last.
+  private var keepsDescriptors = false
+  private var received: [Int32] = []
 
   /// A port on `channel`, which it closes at the end.
   init(
@@ -203,7 +206,8 @@ public final class DescriptorPort: CharacterPort {
   /// Reads once into the empty buffer; returns false if there is nothing now.
   private func readMore() -> Bool {
     let count = withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 16) { buffer in
-      let count = Glibc.read(channel.input, buffer.baseAddress, buffer.count)
+      let count =
+        keepsDescriptors ? receive(into: buffer) : read(channel.input, buffer.baseAddress, buffer.count)
       if count > 0 { _ = incoming.append(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
       return count
     }
@@ -217,6 +221,33 @@ public final class DescriptorPort: CharacterPort {
     return false
   }
 
+  // MARK: Descriptors
+
+  public func keepDescriptors() { keepsDescriptors = true }
+
+  public func takeDescriptors() -> [Int32] {
+    defer { received = [] }
+    return received
+  }
+
+  /// Reads from a socket. Descriptors that nobody took before others came are closed.
+  private func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    var descriptors = [Int32](repeating: -1, count: 16)
+    var count: Int32 = 0
+    let result = martlet_receive(channel.input, buffer.baseAddress, buffer.count, &descriptors, &count)
+    if result < 0 && errno == ENOTSOCK {
+      keepsDescriptors = false
+      return read(channel.input, buffer.baseAddress, buffer.count)
+    }
+    if count > 0 {
+      closeReceived()
+      received = Array(descriptors.prefix(Int(count)))
+    }
+    return result
+  }
+
+  private func closeReceived() { for descriptor in takeDescriptors() { Glibc.close(descriptor) } }
+
   // MARK: The end
 
   /// Writes out what can be written at once and closes the descriptors.
@@ -224,6 +255,7 @@ public final class DescriptorPort: CharacterPort {
     guard !isClosed else { return }
     if !outputIsGone { _ = pending.offer(writeNow) }
     isClosed = true
+    closeReceived()
     inputWatch?.cancel()
     outputWatch?.cancel()
     (inputWatch, outputWatch) = (nil, nil)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-import CHost
 import EventLoop
 import Glibc
 
@@ -14,7 +13,7 @@ public final class LoggedPort: CharacterPort {
   init(_ port: any CharacterPort, path: String, appends: Bool) throws(HostError) {
     self.port = port
     let flags = O_WRONLY | O_CREAT | (appends ? O_APPEND : O_TRUNC) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK
-    descriptor = martlet_open(path, flags, 0o666)
+    descriptor = DescriptorSets.open(path, flags, 0o666)
     guard descriptor >= 0 else { throw HostError("cannot open the log '\(path)'") }
   }
 
@@ -38,6 +37,8 @@ public final class LoggedPort: CharacterPort {
     return count
   }
 
+  public func keepDescriptors() { port.keepDescriptors() }
+  public func takeDescriptors() -> [Int32] { port.takeDescriptors() }
   public func receiverBecameReady() { port.receiverBecameReady() }
 
   public func close() {

@@ -30,6 +30,7 @@ public final class SocketPort: CharacterPort {
   private var telnet: TelnetFilter?
   /// A byte 255 is under way to a Telnet client, and its second half had no room.
   private var owesEscape = false
+  private var keepsDescriptors = false
 
   /// Whether somebody is at the other side.
   public var isConnected: Bool { link != nil }
@@ -130,6 +131,7 @@ public final class SocketPort: CharacterPort {
       channel: DescriptorChannel(input: descriptor, output: descriptor), loop: loop)
     link.onInputEnd = { [unowned self] in disconnect() }
     link.onInputLeft = { [unowned self] in giveWay() }
+    if keepsDescriptors { link.keepDescriptors() }
     self.link = link
     acceptWatch?.interest = acceptInterest
     telnet = settings.isTelnet ? TelnetFilter() : nil
@@ -201,6 +203,13 @@ public final class SocketPort: CharacterPort {
   private func writeEscape(_ link: DescriptorPort) -> Bool {
     withUnsafeBytes(of: TelnetFilter.command, link.write) == 1
   }
+
+  public func keepDescriptors() {
+    keepsDescriptors = true
+    link?.keepDescriptors()
+  }
+
+  public func takeDescriptors() -> [Int32] { link?.takeDescriptors() ?? [] }
 
   public func receiverBecameReady() { link?.receiverBecameReady() }
 

@@ -30,7 +30,7 @@ enum BlockDescription {
   static func value(of drive: Drive) -> JSONValue {
     var members: [JSONValue.Member] = [
       .init("io-status", drive.isStopped ? "failed" : "ok"),
-      .init("device", .string(drive.nodeName == nil ? drive.name : "")),
+      .init("device", .string(!drive.isAnonymous ? drive.name : "")),
       .init("locked", .bool(drive.isLocked)), .init("removable", .bool(drive.kind == .cdrom)),
     ]
     if let medium = drive.medium { members.append(.init("inserted", node(medium, of: drive))) }
@@ -41,15 +41,25 @@ enum BlockDescription {
   }
 
   static func node(_ medium: any BlockDevice, of drive: Drive) -> JSONValue {
-    let cache = drive.cache
-    return [
+    node(medium, name: drive.nodeName ?? "#\(drive.name)", driver: "raw", cache: drive.cache)
+  }
+
+  static func node(_ facts: Machine.BlockNodeFacts) -> JSONValue {
+    node(facts.medium, name: facts.name, driver: facts.driver, cache: facts.cache)
+  }
+
+  private static func node(_ medium: any BlockDevice, name: String, driver: String, cache: CacheMode)
+    -> JSONValue
+  {
+    [
       "iops_rd": 0, "detect_zeroes": "off",
-      "image": [
-        "virtual-size": JSONValue(medium.byteCount), "filename": .string(medium.label), "format": "raw",
-        "dirty-flag": false,
-      ],
-      "iops_wr": 0, "ro": .bool(medium.isReadOnly), "node-name": .string(drive.nodeName ?? "#\(drive.name)"),
-      "backing_file_depth": 0, "drv": "raw", "iops": 0, "bps_wr": 0, "write_threshold": 0,
+      "image": .object(
+        [
+          .init("virtual-size", JSONValue(medium.byteCount)), .init("filename", .string(medium.label)),
+          .init("format", .string(driver)), .init("dirty-flag", false),
+        ] + (medium.allocatedByteCount.map { [.init("actual-size", JSONValue($0))] } ?? [])),
+      "iops_wr": 0, "ro": .bool(medium.isReadOnly), "node-name": .string(name),
+      "backing_file_depth": 0, "drv": .string(driver), "iops": 0, "bps_wr": 0, "write_threshold": 0,
       "encrypted": false, "bps": 0, "bps_rd": 0,
       "cache": [
         "no-flush": .bool(cache == .unsafe), "direct": .bool(cache.isDirect),
@@ -63,6 +73,8 @@ enum BlockDescription {
     "rd_bytes", "wr_bytes", "unmap_bytes", "rd_operations", "wr_operations", "flush_operations",
     "unmap_operations", "failed_rd_operations", "failed_wr_operations", "failed_flush_operations",
     "failed_unmap_operations",
+    // Requests are not merged, and what is not measured is not told.
+    "rd_merged", "wr_merged", "unmap_merged",
   ]
 
   static let counters = SchemaType.members(
@@ -75,10 +87,11 @@ enum BlockDescription {
     let values = [
       counts.reads.bytes, counts.writes.bytes, counts.discards.bytes, counts.reads.operations,
       counts.writes.operations, counts.flushes.operations, counts.discards.operations,
-      counts.reads.failures, counts.writes.failures, counts.flushes.failures, counts.discards.failures,
+      counts.reads.failures, counts.writes.failures, counts.flushes.failures, counts.discards.failures, 0,
+      0, 0,
     ]
     var members: [JSONValue.Member] = [
-      .init("device", .string(drive.nodeName == nil ? drive.name : "")),
+      .init("device", .string(!drive.isAnonymous ? drive.name : "")),
       .init(
         "stats",
         .object(zip(counterNames, values).map { JSONValue.Member($0, JSONValue($1)) })),

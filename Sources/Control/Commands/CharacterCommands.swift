@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import CharacterDevice
+import EventLoop
 import JSON
 import Machine
 import OptionSyntax
@@ -23,26 +24,25 @@ extension QMPCommands {
         .init(value: "fd", members: [.required("data", .members(.required("str", .string)))]),
       ]))
 
+  /// What every back end has: a file that also gets what the guest writes.
+  private static let log: [Structure.Member] = [
+    .optional("logfile", .string), .optional("logappend", .boolean),
+  ]
+
+  private static func variant(_ kind: String, _ members: Structure.Member...) -> Structure.Variant {
+    .init(value: kind, members: [.required("data", .object(Structure(members + log)))])
+  }
+
   private static let backEnd = SchemaType.object(
     Structure(
       [.required("type", .enumeration(kinds))], tag: "type",
       variants: [
-        .init(value: "null", members: [.required("data", .nothing)]),
-        .init(value: "pty", members: [.required("data", .nothing)]),
-        .init(
-          value: "file",
-          members: [.required("data", .members(.required("out", .string), .optional("append", .boolean)))]),
-        .init(value: "pipe", members: [.required("data", .members(.required("device", .string)))]),
-        .init(value: "ringbuf", members: [.required("data", .members(.optional("size", .integer)))]),
-        .init(
-          value: "socket",
-          members: [
-            .required(
-              "data",
-              .members(
-                .required("addr", address), .optional("server", .boolean), .optional("wait", .boolean),
-                .optional("nodelay", .boolean), .optional("reconnect", .integer)))
-          ]),
+        variant("null"), variant("pty"),
+        variant("file", .required("out", .string), .optional("append", .boolean)),
+        variant("pipe", .required("device", .string)), variant("ringbuf", .optional("size", .integer)),
+        variant(
+          "socket", .required("addr", address), .optional("server", .boolean), .optional("wait", .boolean),
+          .optional("nodelay", .boolean), .optional("telnet", .boolean), .optional("reconnect", .integer)),
       ]))
 
   /// Character devices.
@@ -64,17 +64,11 @@ extension QMPCommands {
     QMPCommand("query-chardev-backends", returns: .array(.members(.required("name", .string)))) { _, _ in
       .array((kinds + ["stdio"]).map { ["name": .string($0)] })
     },
-    QMPCommand(
-      "chardev-add", [.required("id", .string), .required("backend", backEnd)],
-      returns: .members(.optional("pty", .string))
-    ) { (arguments, context) throws(QMPError) in
-      let specification = try specification(arguments["backend"] ?? .null)
-      do throws(MachineError) {
-        let facts = try context.machine.addCharacterDevice(
-          CharacterDeviceConfiguration(id: arguments.text("id"), specification: specification))
-        guard specification == .pty else { return .object([]) }
-        return ["pty": .string(String(facts.description.dropFirst("pty:".count)))]
-      } catch { throw QMPError(error) }
+    opening("chardev-add") { (machine, configuration) throws(MachineError) in
+      try machine.addCharacterDevice(configuration)
+    },
+    opening("chardev-change") { (machine, configuration) throws(MachineError) in
+      try machine.changeCharacterDevice(configuration)
     },
     .action("chardev-remove", [.required("id", .string)]) { (arguments, context) throws(QMPError) in
       try attempt { () throws(MachineError) in
@@ -126,10 +120,54 @@ extension QMPCommands {
     do throws(MachineError) { try body() } catch { throw QMPError(error) }
   }
 
+  /// A command that opens a back end.
+  private static func opening(
+    _ name: String,
+    _ body:
+      @escaping @Sendable (Machine, CharacterDeviceConfiguration) throws(MachineError) ->
+      Machine.CharacterDeviceFacts
+  ) -> QMPCommand {
+    QMPCommand(
+      name, [.required("id", .string), .required("backend", backEnd)],
+      returns: .members(.optional("pty", .string))
+    ) { (arguments, context) throws(QMPError) in
+      let backEnd = arguments["backend"] ?? .null
+      func open(_ passed: Int32?) throws(QMPError) -> JSONValue {
+        let specification = try specification(backEnd, passed)
+        do throws(MachineError) {
+          let facts = try body(
+            context.machine,
+            CharacterDeviceConfiguration(id: arguments.text("id"), specification: specification))
+          guard specification.unlogged == .pty else { return .object([]) }
+          return ["pty": .string(String(facts.description.dropFirst("pty:".count)))]
+        } catch { throw QMPError(error) }
+      }
+      // A descriptor may have come over the monitor (getfd).
+      let address = backEnd["data"]?["addr"]
+      guard address?["type"] == "fd", let name = address?["data"]?["str"]?.string,
+        DescriptorSets.current.has(name)
+      else { return try open(nil) }
+      return try DescriptorSets.current.lend(name) { (descriptor) throws(QMPError) in try open(descriptor) }
+        ?? .null
+    }
+  }
+
   /// The back end that a checked value describes.
-  private static func specification(_ value: JSONValue) throws(QMPError) -> CharacterPortSpecification {
+  /// - Parameter passed: the descriptor that the client passed for it.
+  private static func specification(_ value: JSONValue, _ passed: Int32?) throws(QMPError)
+    -> CharacterPortSpecification
+  {
     let data = value["data"] ?? .null
-    switch value["type"]?.string {
+    let plain = try plainSpecification(value["type"]?.string ?? "", data, passed)
+    guard let path = data["logfile"]?.string else { return plain }
+    guard !path.isEmpty else { throw QMPError("'logfile' is empty") }
+    return .logged(plain, path: path, appends: data["logappend"]?.bool ?? false)
+  }
+
+  private static func plainSpecification(_ kind: String, _ data: JSONValue, _ passed: Int32?)
+    throws(QMPError) -> CharacterPortSpecification
+  {
+    switch kind {
     case "pty": return .pty
     case "file": return .file(path: data["out"]?.string ?? "", appends: data["append"]?.bool ?? false)
     case "pipe": return .pipe(path: data["device"]?.string ?? "")
@@ -139,20 +177,21 @@ extension QMPCommands {
         throw QMPError("size of ringbuf chardev must be power of two")
       }
       return .ringBuffer(byteCount: Int(size))
-    case "socket": return .socket(try socket(data))
+    case "socket": return .socket(try socket(data, passed))
     default: return .null
     }
   }
 
-  private static func socket(_ data: JSONValue) throws(QMPError) -> SocketSettings {
+  private static func socket(_ data: JSONValue, _ passed: Int32?) throws(QMPError) -> SocketSettings {
     let place = data["addr"]?["data"] ?? .null
     let address: SocketSettings.Address
     switch data["addr"]?["type"]?.string {
     case "unix":
       address = .unix(path: place["path"]?.string ?? "", isAbstract: place["abstract"]?.bool ?? false)
     case "fd":
-      guard let number = Int32(place["str"]?.string ?? ""), number > 2 else {
-        throw QMPError("'\(place["str"]?.string ?? "")' is no file descriptor's number")
+      let text = place["str"]?.string ?? ""
+      guard let number = passed ?? Int32(text), number > 2 else {
+        throw QMPError("File descriptor named '\(text)' has not been found")
       }
       address = .descriptor(number)
     default:
@@ -168,6 +207,7 @@ extension QMPCommands {
       throw QMPError("'wait' option is incompatible with a running machine")
     }
     settings.waitsForClient = false
+    settings.isTelnet = data["telnet"]?.bool ?? false
     settings.hasNoDelay = data["nodelay"]?.bool ?? false
     let seconds = data["reconnect"]?.integer ?? 0
     guard (0...3600).contains(seconds) else { throw QMPError("'reconnect' must be 0 to 3600 seconds") }

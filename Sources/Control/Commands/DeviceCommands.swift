@@ -21,6 +21,14 @@ extension QMPCommands {
           ["name": .string($0.name), "type": .string($0.type), "description": .string($0.about)]
         })
     },
+    QMPCommand("qom-list-properties", [.required("typename", .string)], returns: .array(property)) {
+      (arguments, _) throws(QMPError) in
+      let name = arguments.text("typename")
+      guard let driver = DeviceCatalog.drivers.first(where: { $0.name == name }) else {
+        throw QMPError("Class '\(name)' not found", class: .deviceNotFound)
+      }
+      return .array(driver.properties.map { ["name": .string($0.name), "type": .string($0.type)] })
+    },
     .action(
       "device_add",
       Structure(

@@ -54,6 +54,7 @@ extension QMPCommands {
       "input-send-event",
       [.optional("device", .string), .optional("head", .integer), .required("events", .array(event))]
     ) { (arguments, context) throws(QMPError) in
+      guard context.machine.state == .running else { throw QMPError("VM not running") }
       var gesture = PointerGesture(context.machine.input)
       // All are understood before the first has an effect.
       var keys: [(KeyCode, Bool)] = []

@@ -4,6 +4,12 @@ import JSON
 import Machine
 
 extension QMPCommands {
+  private static let memoryBacking = SchemaType.members(
+    .optional("id", .string), .required("size", .integer), .required("merge", .boolean),
+    .required("dump", .boolean), .required("prealloc", .boolean), .required("share", .boolean),
+    .optional("reserve", .boolean), .required("host-nodes", .array(.integer)),
+    .required("policy", .enumeration(["default", "preferred", "bind", "interleave"])))
+
   /// The guest's memory.
   static let memory: [QMPCommand] = [
     QMPCommand(
@@ -13,7 +19,17 @@ extension QMPCommands {
       ["base-memory": JSONValue(context.machine.configuration.memoryByteCount), "plugged-memory": 0]
     },
     QMPCommand("query-memory-devices", returns: .array(.any)) { _, _ in [] },
-    QMPCommand("query-memdev", returns: .array(.any)) { _, _ in [] },
+    QMPCommand("query-memdev", returns: .array(memoryBacking)) { _, context in
+      let configuration = context.machine.configuration
+      let backing = configuration.memoryBacking
+      return [
+        [
+          "share": .bool(backing.isShared), "reserve": true, "prealloc": .bool(backing.isPreallocated),
+          "host-nodes": [], "merge": true, "dump": true, "size": JSONValue(configuration.memoryByteCount),
+          "id": "pc.ram", "policy": "default",
+        ]
+      ]
+    },
     .action(
       "memsave",
       [

@@ -8,7 +8,11 @@ extension QMPCommands {
   /// Objects that others refer to by their id.
   static let namedObjects: [QMPCommand] = [
     .action(
-      "object-add", Structure([.required("qom-type", .string), .required("id", .string)], isOpen: true)
+      "object-add",
+      Structure(
+        [
+          .required("qom-type", .enumeration(ObjectConfiguration.typeNames)), .required("id", .string),
+        ], isOpen: true)
     ) { (arguments, context) throws(QMPError) in
       do {
         var list = try PropertyList(flattening: .object(arguments.members), option: "object-add")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import EventLoop
 import JSON
 import Machine
 import Network
@@ -34,14 +35,28 @@ extension QMPCommands {
       } catch { throw QMPError(error) }
     },
     .action(
-      "netdev_add", Structure([.required("type", .string), .required("id", .string)], isOpen: true)
+      "netdev_add",
+      Structure(
+        [
+          .required("type", .enumeration(NetworkBackEndConfiguration.typeNames)), .required("id", .string),
+        ], isOpen: true)
     ) { (arguments, context) throws(QMPError) in
-      do {
-        var list = try PropertyList(flattening: .object(arguments.members), option: "netdev_add")
+      func add(_ members: [JSONValue.Member]) throws {
+        var list = try PropertyList(flattening: .object(members), option: "netdev_add")
         let (type, id) = (list.take("type") ?? "", list.take("id") ?? "")
         let configuration = try NetworkBackEndConfiguration(type: type, id: id, &list)
         try list.finish()
         try context.machine.addNetworkBackEnd(configuration)
+      }
+      do {
+        // A descriptor may have come over the monitor (getfd).
+        guard let name = arguments["fd"]?.string, DescriptorSets.current.has(name) else {
+          return try add(arguments.members)
+        }
+        _ = try DescriptorSets.current.lend(name) { descriptor in
+          try add(
+            arguments.members.filter { $0.name != "fd" } + [.init("fd", JSONValue(Int(descriptor)))])
+        }
       } catch { throw QMPError(error) }
     },
     .action("netdev_del", [.required("id", .string)]) { (arguments, context) throws(QMPError) in

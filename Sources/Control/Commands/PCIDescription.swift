@@ -26,10 +26,10 @@ enum PCIDescription {
     .members(.required("bus", .integer), .required("devices", .array(device))))
 
   static func value(of machine: Machine) -> JSONValue {
-    [["bus": 0, "devices": .array(machine.pciFunctions.map(value))]]
+    [["bus": 0, "devices": .array(machine.pciFunctions.map { value(of: $0, in: machine) })]]
   }
 
-  private static func value(of function: PCIFunction) -> JSONValue {
+  private static func value(of function: PCIFunction, in machine: Machine) -> JSONValue {
     let identity = function.identity
     let classCode = identity.classCode >> 8
     var members: [JSONValue.Member] = [
@@ -40,7 +40,8 @@ enum PCIDescription {
         .init("irq", JSONValue(Int(function[PCIConfigurationOffset.interruptLine, as: UInt8.self]))))
     }
     members += [
-      .init("qdev_id", ""), .init("slot", JSONValue(function.address.device)),
+      .init("qdev_id", .string(machine.deviceID(at: function.address) ?? "")),
+      .init("slot", JSONValue(function.address.device)),
       .init("class_info", ["class": JSONValue(Int(classCode)), "desc": .string(name(ofClass: classCode))]),
       .init(
         "id",

@@ -37,10 +37,18 @@ extension QMPCommands {
       [
         .optional("reboot", .enumeration(["reset", "shutdown"])),
         .optional("shutdown", .enumeration(["poweroff", "pause"])),
+        // There is no watchdog, so there is nothing for it to do.
+        .optional(
+          "watchdog",
+          .enumeration(["reset", "shutdown", "poweroff", "pause", "debug", "none", "inject-nmi"])),
+        .optional("panic", .enumeration(Machine.PanicAction.allCases.map(\.rawValue))),
       ]
     ) { arguments, context in
       if let reboot = arguments["reboot"]?.string {
         context.machine.actions.endsOnReset = reboot == "shutdown"
+      }
+      if let panic = arguments["panic"]?.string.flatMap(Machine.PanicAction.init(rawValue:)) {
+        context.machine.actions.onPanic = panic
       }
       if let shutdown = arguments["shutdown"]?.string {
         context.machine.actions.pausesOnPowerOff = shutdown == "pause"

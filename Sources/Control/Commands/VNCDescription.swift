@@ -15,19 +15,27 @@ enum VNCDescription {
 
   static let server = address + [.optional("auth", .string)]
 
-  /// Where viewers connect, and what they need.
-  static func address(of server: VNCServer) -> [JSONValue.Member] {
-    let (family, host, service): (String, String, String) =
-      switch server.configuration.address {
-      case .tcp(let host, let port):
-        (host?.contains(":") == true ? "ipv6" : "ipv4", host ?? "127.0.0.1", String(server.port ?? port))
-      case .unix(let path): ("unix", path, "")
-      case .descriptor(let number): ("unknown", "fd:\(number)", "")
-      }
-    return [
-      .init("auth", server.configuration.needsPassword ? "vnc" : "none"), .init("family", .string(family)),
-      .init("service", .string(service)), .init("host", .string(host)), .init("websocket", false),
-    ]
+  /// Where viewers connect first, and what they need.
+  static func address(of server: VNCServer) -> [JSONValue.Member] { addresses(of: server).first ?? [] }
+
+  /// Everywhere that viewers connect, and what they need.
+  static func addresses(of server: VNCServer) -> [[JSONValue.Member]] {
+    server.places.map { place in
+      let (family, host, service): (String, String, String) =
+        switch place.address {
+        case .tcp(let host, let port):
+          (
+            host?.contains(":") == true ? "ipv6" : "ipv4", host ?? "127.0.0.1", String(place.port ?? port)
+          )
+        case .unix(let path): ("unix", "", path)
+        case .descriptor(let number): ("unknown", "fd:\(number)", "")
+        }
+      return [
+        .init("auth", server.configuration.needsPassword ? "vnc" : "none"),
+        .init("family", .string(family)), .init("service", .string(service)), .init("host", .string(host)),
+        .init("websocket", false),
+      ]
+    }
   }
 
   private static func value(of viewer: ViewerFacts) -> JSONValue {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import Block
 import JSON
 import Machine
 
@@ -35,7 +36,10 @@ enum ObjectTree {
 
   /// The drive of a device with this id or path; nil if there is none.
   static func drive(atPath path: String, in machine: Machine) -> String? {
-    machine.drives.first { $0.deviceID == path || Self.path(ofDrive: $0.name) == path }?.name
+    machine.drives.first { drive in
+      drive.deviceID.map { $0 == path || "/machine/peripheral/\($0)" == path }
+        ?? (Self.path(ofDrive: drive.name) == path)
+    }?.name
   }
 
   static func root(of machine: Machine) -> Node {
@@ -51,15 +55,7 @@ enum ObjectTree {
             Property("thread-id", "int", JSONValue(cpu.thread)),
           ]))
     }
-    unattached += machine.drives.map { drive in
-      Child(
-        drive.name,
-        Node(
-          type: drive.kind == .disk ? "ide-hd" : "ide-cd",
-          properties: [
-            Property("drive", "str", .string(drive.name)), Property("serial", "str", .string(drive.serial)),
-          ]))
-    }
+    unattached += machine.drives.filter { $0.deviceID == nil }.map { Child($0.name, node(of: $0)) }
     let plugged = machine.usbDevices
     func nodes(hasID: Bool) -> [Child] {
       plugged.filter { ($0.id != nil) == hasID }.map { device in
@@ -74,7 +70,14 @@ enum ObjectTree {
     }
     let names = Set(plugged.map(\.name))
     unattached += machine.deviceNames.filter { !names.contains($0) }.map { Child($0, Node(type: $0)) }
-    let container = Node(type: "container")
+    // What is plugged in comes and goes.
+    let named = configuration.namedDevices.filter { device in
+      !names.contains(device.id)
+        && !DeviceCatalog.drivers.contains { $0.name == device.driver && $0.bus == "USB" }
+    }.map { device in
+      let drive = machine.drives.first { $0.deviceID == device.id }
+      return Child(device.id, drive.map { node(of: $0) } ?? Node(type: device.driver))
+    }
     let board = Node(
       type: "pc-machine",
       properties: [
@@ -82,13 +85,30 @@ enum ObjectTree {
         Property("memory-size", "int", JSONValue(configuration.memoryByteCount)),
       ],
       children: [
-        Child("peripheral", Node(type: "container", children: nodes(hasID: true))),
+        Child("peripheral", Node(type: "container", children: named + nodes(hasID: true))),
         Child("peripheral-anon", Node(type: "container", children: nodes(hasID: false))),
         Child("unattached", Node(type: "container", children: unattached)),
       ])
+    let objects = machine.objects.map { Child($0.id, Node(type: $0.typeName)) }
+    let characters = machine.characterDevices.map { device in
+      Child(
+        device.label, Node(type: "chardev", properties: [Property("label", "str", .string(device.label))]))
+    }
     return Node(
       type: "container",
-      children: [Child("machine", board), Child("objects", container), Child("chardevs", container)])
+      children: [
+        Child("machine", board), Child("objects", Node(type: "container", children: objects)),
+        Child("chardevs", Node(type: "container", children: characters)),
+      ])
+  }
+
+  private static func node(of drive: Drive) -> Node {
+    Node(
+      type: drive.kind == .disk ? "ide-hd" : "ide-cd",
+      properties: [
+        Property("drive", "str", .string(drive.nodeName ?? (drive.isAnonymous ? "" : drive.name))),
+        Property("serial", "str", .string(drive.serial)),
+      ])
   }
 
   /// The object at a path.

@@ -6,8 +6,8 @@ import JSON
 enum QMPCommands {
   static let all: [QMPCommand] =
     negotiation + runState + machine + processors + memory + input + display + block + characters + network
-    + devices
-    + objects + namedObjects
+    + devices + descriptors
+    + objects + namedObjects + options + absent
     + human
 
   static let byName: [String: QMPCommand] = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }

@@ -6,6 +6,8 @@ import Machine
 /// Every event there is, and how the machine's are told.
 enum QMPEvents {
   private static let cause = SchemaType.enumeration(MachineEvent.Cause.allCases.map(\.rawValue))
+  private static let crashAction = SchemaType.enumeration(
+    MachineEvent.CrashAction.allCases.map(\.rawValue))
   private static let client = VNCDescription.address
   private static let server = VNCDescription.server
 
@@ -33,7 +35,9 @@ enum QMPEvents {
         "BLOCK_IO_ERROR", .required("device", .string), .optional("node-name", .string),
         .required("operation", .enumeration(["read", "write"])),
         .required("action", .enumeration(["ignore", "report", "stop"])), .optional("nospace", .boolean),
-        .required("reason", .string))
+        .required("reason", .string)),
+      event("GUEST_PANICKED", .required("action", crashAction)),
+      event("GUEST_CRASHLOADED", .required("action", crashAction)),
     ]
 
   private static func event(_ name: String, _ members: Structure.Member...) -> QMPEventDeclaration {
@@ -58,23 +62,34 @@ enum QMPEvents {
           .init(
             "path", .string(id.map { "/machine/peripheral/\($0)" } ?? "/machine/peripheral-anon/\(name)"))
         ])
+    case .crashed(let report, let action):
+      QMPEvent(
+        report == .panicked ? "GUEST_PANICKED" : "GUEST_CRASHLOADED",
+        [.init("action", .string(action.rawValue))])
     case .viewer(let viewer, let change): VNCDescription.event(viewer, change, of: machine)
     case .trayMoved(let drive, let deviceID, let isOpen):
       QMPEvent(
         "DEVICE_TRAY_MOVED",
         [
-          .init("device", .string(drive)), .init("id", .string(deviceID ?? ObjectTree.path(ofDrive: drive))),
+          .init("device", .string(name(ofDrive: drive, of: machine))),
+          .init("id", .string(deviceID ?? ObjectTree.path(ofDrive: drive))),
           .init("tray-open", .bool(isOpen)),
         ])
     case .blockError(let drive, let isRead, let action, let isNoSpace, let reason):
       QMPEvent(
         "BLOCK_IO_ERROR",
         [
-          .init("device", .string(drive)), .init("operation", isRead ? "read" : "write"),
+          .init("device", .string(name(ofDrive: drive, of: machine))),
+          .init("operation", isRead ? "read" : "write"),
           .init("action", .string(action.rawValue)), .init("nospace", .bool(isNoSpace)),
           .init("reason", .string(reason)),
         ])
     }
+  }
+
+  /// What a drive is called: nothing, if only its device or its image has a name.
+  private static func name(ofDrive name: String, of machine: Machine) -> String {
+    machine.drives.contains { $0.name == name && $0.isAnonymous } ? "" : name
   }
 
   private static func told(_ cause: MachineEvent.Cause) -> [JSONValue.Member] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import CharacterDevice
+import Glibc
 import JSON
 import Machine
 
@@ -31,6 +32,7 @@ final class QMPSession: CharacterReceiver {
     self.port = port
     self.machine = machine
     self.isPretty = isPretty
+    port.keepDescriptors()
     port.receiver = self
   }
 
@@ -95,6 +97,13 @@ final class QMPSession: CharacterReceiver {
     isSending = false
   }
 
+  /// The descriptor that came with the command; it is the caller's to close. What else came is closed.
+  func takeDescriptor() -> Int32? {
+    let descriptors = port.takeDescriptors()
+    for descriptor in descriptors.dropFirst() { close(descriptor) }
+    return descriptors.first
+  }
+
   // MARK: Commands
 
   private func answer(_ message: JSONValue) {
@@ -131,6 +140,10 @@ final class QMPSession: CharacterReceiver {
       throw QMPError("Expecting capabilities negotiation with 'qmp_capabilities'", class: .commandNotFound)
     }
     guard let command = QMPCommands.byName[name] else {
+      guard !QMPCommands.reserved.contains(name) else {
+        throw QMPError(
+          "The command \(name) is for guests under Xen, and this is none", class: .commandNotFound)
+      }
       throw QMPError("The command \(name) has not been found", class: .commandNotFound)
     }
     guard !isOutOfBand || command.allowsOutOfBand else {

@@ -12,7 +12,9 @@ extension SchemaType {
       return
     case (.enumeration(let words), .string(let word)):
       guard words.contains(word) else {
-        throw QMPError("Parameter '\(name)' does not accept value '\(word)'")
+        // QEMU names a member here without the path to it.
+        let last = name.split(separator: ".").last ?? ""
+        throw QMPError("Parameter '\(last)' does not accept value '\(word)'")
       }
     case (.array(let element), .array(let values)):
       for (index, value) in values.enumerated() { try element.check(value, name: "\(name)[\(index)]") }

@@ -57,7 +57,7 @@ public struct Screenshot: Equatable, Sendable {
   /// Writes the picture to a file, which is replaced if it exists.
   public func write(to path: String, as format: Format = .png) throws {
     let bytes = format == .png ? try png() : ppm()
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    let descriptor = DescriptorSets.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw HostError("cannot write the screenshot '\(path)'") }
     defer { close(descriptor) }
     try bytes.withUnsafeBytes { bytes in

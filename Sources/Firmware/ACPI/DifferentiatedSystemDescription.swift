@@ -90,7 +90,9 @@ struct DifferentiatedSystemDescription {
   }
 
   private func isaDevice(_ device: ISADevice) -> AML {
-    var body: [AML] = [.define("_HID", .eisaID(device.plugAndPlayID))]
+    // Identifiers of Plug and Play are packed into a number; those of ACPI are longer (ACPI 6.4, section 6.1.5).
+    let id = device.plugAndPlayID
+    var body: [AML] = [.define("_HID", id.utf8.count == 7 ? .eisaID(id) : .string(id))]
     if let uniqueID = device.uniqueID { body.append(.define("_UID", .integer(uniqueID))) }
     body.append(.define("_STA", .integer(0x0F)))
     let ports = device.ports.map { ResourceDescriptor.ports($0.base, count: $0.count) }

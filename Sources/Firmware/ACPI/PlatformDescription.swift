@@ -4,7 +4,7 @@
 public struct ISADevice: Equatable, Sendable {
   /// Four characters at most, unique below the ISA bridge: "COM1".
   public var name: String
-  /// The Plug and Play identifier: "PNP0501".
+  /// The identifier: of Plug and Play, "PNP0501", or of ACPI, "QEMU0001".
   public var plugAndPlayID: String
   /// Tells devices with the same identifier apart.
   public var uniqueID: UInt64?
@@ -44,6 +44,10 @@ public struct ISADevice: Equatable, Sendable {
     ISADevice(
       name: "COM\(number % 10)", plugAndPlayID: "PNP0501", uniqueID: UInt64(clamping: number),
       ports: [(base, 8)], irq: irq)
+  }
+  /// QEMU's pvpanic.
+  public static func panicDevice(base: UInt16) -> ISADevice {
+    ISADevice(name: "PEVT", plugAndPlayID: "QEMU0001", ports: [(base, 1)])
   }
 
   /// A parallel port: `number` is 1 for LPT1.

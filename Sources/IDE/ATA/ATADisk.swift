@@ -46,7 +46,7 @@ final class ATADisk: IDEDevice {
   private var isWriteCacheEnabled = true
   private var isSMARTEnabled = true
   private var isAsleep = false
-  private let sectorCount: UInt64
+  private var sectorCount: UInt64
 
   /// The most sectors READ and WRITE MULTIPLE move at once.
   private static let maximumMultiple = 16
@@ -58,6 +58,7 @@ final class ATADisk: IDEDevice {
     super.init(drive: drive, unit: unit, channel: channel, trace: trace)
     taskFile.error = 1
     putSignature()
+    drive.observer = self
   }
 
   override func putSignature() {
@@ -697,4 +698,15 @@ final class ATADisk: IDEDevice {
     isSMARTEnabled = state.isSMARTEnabled
     isAsleep = state.isAsleep
   }
+}
+
+// MARK: - What happens outside
+
+extension ATADisk: DriveMediumObserver {
+  func driveMediumChanged(_ drive: Drive) {}
+  func driveTrayMoved(_ drive: Drive) {}
+  func driveEjectRequested(_ drive: Drive) {}
+
+  /// The next IDENTIFY DEVICE tells; the geometry stays as the firmware knows it.
+  func driveResized(_ drive: Drive) { sectorCount = (drive.medium?.byteCount ?? 0) / 512 }
 }

@@ -34,6 +34,8 @@ public struct MachineConfiguration: Sendable, Equatable {
   public var accelerators: [Accelerator] = []
   /// `-hda`, `-cdrom`, `-drive`.
   public var drives: [DriveConfiguration] = []
+  /// `-blockdev`: the nodes that the drives' images came from.
+  public var blockNodes: [BlockNodeConfiguration] = []
   /// `-nic`, `-netdev`, `-device`.
   public var network = NetworkConfiguration()
   /// `-usb`, `-usbdevice`, `-device`.
@@ -60,6 +62,10 @@ public struct MachineConfiguration: Sendable, Equatable {
   public var debugConsoles: [DebugConsoleConfiguration] = []
   /// `-device isa-debug-exit`.
   public var debugExits: [DebugExitConfiguration] = []
+  /// `-device pvpanic`.
+  public var panicDevice: PanicDeviceConfiguration?
+  /// The devices of `-device` that have an `id=`.
+  public var namedDevices: [NamedDevice] = []
   /// `-qmp`, `-monitor`, `-mon`.
   public var monitors: [MonitorConfiguration] = []
   /// `-qtest`.
@@ -74,6 +80,8 @@ public struct MachineConfiguration: Sendable, Equatable {
   public var endsOnReset = false
   /// `-no-shutdown`: a guest's power-off pauses the machine.
   public var pausesOnPowerOff = false
+  /// `-action panic=`.
+  public var panicAction = Machine.PanicAction.shutdown
   /// `-trace`: the categories to be traced.
   public var tracedCategories: [String] = []
 
@@ -297,6 +305,25 @@ public struct DebugExitConfiguration: Sendable, Equatable {
   /// How many ports: 1, 2 or 4.
   public var ioSize = 2
   /// Two ports at 0x501.
+  public init() {}
+}
+
+/// A device that somebody gave a name.
+public struct NamedDevice: Sendable, Equatable {
+  public let id: String
+  /// QEMU's name of what it is.
+  public let driver: String
+  /// A device.
+  public init(id: String, driver: String) { (self.id, self.driver) = (id, driver) }
+}
+
+/// `pvpanic`.
+public struct PanicDeviceConfiguration: Sendable, Equatable {
+  /// The I/O port.
+  public var ioBase: UInt16 = 0x505
+  /// The events that the guest is told of: bit 0 panicked, bit 1 crash loaded.
+  public var events: UInt8 = 3
+  /// All events at 0x505.
   public init() {}
 }
 

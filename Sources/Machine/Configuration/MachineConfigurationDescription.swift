@@ -50,6 +50,7 @@ extension MachineConfiguration: CustomStringConvertible {
     for exit in debugExits {
       lines.append(("debug-exit", "port 0x\(String(exit.ioBase, radix: 16)), \(exit.ioSize) bytes"))
     }
+    if let panic = panicDevice { lines.append(("pvpanic", "port 0x\(String(panic.ioBase, radix: 16))")) }
     for monitor in monitors {
       lines.append((monitor.mode == .control ? "qmp" : "monitor", monitor.port))
     }

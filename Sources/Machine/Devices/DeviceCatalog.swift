@@ -127,6 +127,12 @@ public enum DeviceCatalog {
           Property("iosize", "uint32", "number of ports: 1, 2 or 4 (2)"),
         ]),
       DeviceDriver(
+        name: "pvpanic", about: "tells that the guest's kernel has crashed", bus: "ISA",
+        properties: [
+          Property("ioport", "uint16", "I/O port (0x505)"),
+          Property("events", "uint8", "what the guest may report: 1 panicked, 2 crash loaded (3)"),
+        ]),
+      DeviceDriver(
         name: "VGA", about: "graphics card (-vga std)", bus: "PCI",
         properties: [
           Property("vgamem_mb", "uint32", "video memory in MiB, a power of two (16)"),

@@ -28,6 +28,16 @@ extension Machine {
     } catch { throw MachineError(error) }
   }
 
+  /// Has another back end take the place of one.
+  public func changeCharacterDevice(_ configuration: CharacterDeviceConfiguration) throws(MachineError)
+    -> CharacterDeviceFacts
+  {
+    do throws(CharacterPortError) {
+      let facts = try board.characterPorts.change(configuration)
+      return .init(label: facts.label, description: facts.name, isOpen: facts.isOpen)
+    } catch { throw MachineError(error) }
+  }
+
   /// Closes one that nobody uses.
   public func removeCharacterDevice(_ label: String) throws(MachineError) {
     do throws(CharacterPortError) { try board.characterPorts.remove(label) } catch {

@@ -8,7 +8,7 @@ extension Machine {
   /// - Returns: nil for "none".
   public func openCharacterPort(_ text: String, label: String) throws(MachineError) -> (any CharacterPort)? {
     do throws(CharacterPortError) {
-      return try board.characterPorts.open(text, label: label)
+      return try board.characterPorts.open(text, label: label, isReplaceable: false)
     } catch {
       throw MachineError(error)
     }

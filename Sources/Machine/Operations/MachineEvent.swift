@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import Bus
 import VNC
 
 /// Something that monitors tell their clients. Told with the machine's lock held, on any thread.
@@ -35,10 +36,19 @@ public enum MachineEvent: Sendable {
   case trayMoved(drive: String, deviceID: String?, isOpen: Bool)
   /// A device was pulled out.
   case deviceRemoved(id: String?, name: String)
+  /// The guest says that it has crashed; what the machine does about it.
+  case crashed(CrashReport, then: CrashAction)
   /// A viewer of the screen came or went.
   case viewer(ViewerFacts, ViewerEvent)
   /// The host could not do what a drive was asked.
   case blockError(drive: String, isRead: Bool, action: BlockErrorAction, isNoSpace: Bool, reason: String)
+
+  /// What a guest's crash leads to, in QEMU's words.
+  public enum CrashAction: String, Sendable, CaseIterable {
+    case pause
+    case powerOff = "poweroff"
+    case run
+  }
 
   /// What the drive's policy made of an error.
   public enum BlockErrorAction: String, Sendable {

@@ -2,6 +2,7 @@
 
 import Network
 import OptionSyntax
+import PCI
 
 /// The network as monitors see it. Called with the machine's lock held.
 extension Machine {
@@ -27,6 +28,11 @@ extension Machine {
     public let type: String
     /// What is to be known of it: "net=10.0.2.0,restrict=off".
     public let details: String
+  }
+
+  /// `id=` of the card at an address on the PCI bus.
+  public func deviceID(at address: PCIAddress) -> String? {
+    board.networkCards.first { $0.address == address }?.configuration.id
   }
 
   /// The cards.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-import CHost
+import EventLoop
 import Glibc
 
 /// A file that a person or toolstack asked for, written from beginning to end. What is left half written is removed.
@@ -12,7 +12,7 @@ final class OutputFile {
   /// Makes the file anew.
   init(path: String) throws(MachineError) {
     self.path = path
-    descriptor = martlet_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    descriptor = DescriptorSets.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Self.failure(path) }
   }
 

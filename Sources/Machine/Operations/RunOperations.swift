@@ -10,11 +10,25 @@ extension Machine {
     public var endsOnReset = false
     /// A power-off by the guest pauses the machine.
     public var pausesOnPowerOff = false
+    /// What a panic of the guest's kernel leads to.
+    public var onPanic = PanicAction.shutdown
+  }
+
+  /// What a panic of the guest's kernel leads to (`-action panic=`), in QEMU's words.
+  public enum PanicAction: String, Sendable, CaseIterable {
+    case pause
+    case shutdown
+    case exitFailure = "exit-failure"
+    case none
   }
 
   /// Stops the CPUs and time; a stopped machine stays as it is.
   public func stopRunning() {
-    if state == .running { pause(as: .paused) } else if state == .ioError { state = .paused }
+    if state == .running {
+      pause(as: .paused)
+    } else if state == .ioError || state == .guestPanicked {
+      state = .paused
+    }
   }
 
   /// Lets a stopped machine go on.

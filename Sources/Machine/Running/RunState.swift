@@ -12,6 +12,8 @@ public enum RunState: String, Sendable, CaseIterable {
   case ioError = "io-error"
   /// The engine cannot run the guest any further.
   case internalError = "internal-error"
+  /// The guest's kernel has panicked, and the machine was told to stay (`-action panic=pause`).
+  case guestPanicked = "guest-panicked"
   /// The guest switched off and the machine was told to stay (`-no-shutdown`).
   case shutdown
 }

@@ -27,8 +27,13 @@ final class Network: @unchecked Sendable {
   private let screen: ScreenService
   private let log: Logger
   private var connections: [ObjectIdentifier: Connection] = [:]
-  private var listeners: [Listener] = []
-  private var watches: [EventLoop.Watch] = []
+  /// Sockets that wait for viewers or browsers.
+  private struct Place {
+    var listener: Listener
+    var watches: [EventLoop.Watch]
+    let isBrowser: Bool
+  }
+  private var places: [Place] = []
   private var nextNumber = 0
   private var isTicking = false
   private var isAcceptSuspended = false
@@ -70,12 +75,23 @@ final class Network: @unchecked Sendable {
 
   /// Accepts viewers, or browsers, from `listener`.
   func add(_ listener: Listener, isBrowser: Bool) throws(HostError) {
-    listeners.append(listener)
+    var place = Place(listener: listener, watches: [], isBrowser: isBrowser)
+    defer { places.append(place) }
     for descriptor in listener.descriptors {
-      watches.append(
+      place.watches.append(
         try loop.watch(descriptor, for: .readable) { [unowned self] _ in
           self.accept(from: descriptor, isBrowser: isBrowser)
         })
+    }
+  }
+
+  /// Accepts no viewers any more where these listen; who is connected stays.
+  func remove(_ listeners: [Listener]) {
+    let gone = Set(listeners.flatMap(\.descriptors))
+    for index in places.indices.reversed() where !gone.isDisjoint(with: places[index].listener.descriptors) {
+      var place = places.remove(at: index)
+      for watch in place.watches { watch.cancel() }
+      place.listener.close()
     }
   }
 
@@ -96,7 +112,7 @@ final class Network: @unchecked Sendable {
         // The connection stays in the queue; asking again at once would be a busy loop.
         log.warning("cannot accept a VNC connection: \(String(cString: strerror(errno)))")
         isAcceptSuspended = true
-        for watch in watches { watch.interest = [] }
+        for place in places { for watch in place.watches { watch.interest = [] } }
         needsTick()
       }
       return
@@ -192,7 +208,7 @@ final class Network: @unchecked Sendable {
     isTicking = false
     if isAcceptSuspended {
       isAcceptSuspended = false
-      for watch in watches { watch.interest = .readable }
+      for place in places { for watch in place.watches { watch.interest = .readable } }
     }
     let time = now
     let stall = UInt64(max(configuration.stallSeconds, 1)) * 1_000_000_000
@@ -219,9 +235,11 @@ final class Network: @unchecked Sendable {
   func stop() { loop.stop() }
 
   private func closeAll() {
-    for watch in watches { watch.cancel() }
-    watches = []
-    for index in listeners.indices { listeners[index].close() }
+    for index in places.indices {
+      for watch in places[index].watches { watch.cancel() }
+      places[index].listener.close()
+    }
+    places = []
     for connection in Array(connections.values) { remove(connection, because: nil) }
   }
 }

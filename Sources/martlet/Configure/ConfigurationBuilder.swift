@@ -37,6 +37,7 @@ struct ConfigurationBuilder {
     try configureRun()
     try checkSandbox()
     _ = try messagePrefix()
+    _ = try AddedDescriptors(options.process.addDescriptors)
     try checkDaemon()
     return configuration
   }
@@ -103,6 +104,8 @@ struct ConfigurationBuilder {
       if let action = try list.takeChoice("shutdown", of: Shutdown.self) {
         configuration.pausesOnPowerOff = action == .pause
       }
+      configuration.panicAction =
+        try list.takeChoice("panic", of: Machine.PanicAction.self) ?? configuration.panicAction
       // Without a watchdog there is nothing for it to do.
       _ = list.take("watchdog")
       try list.finish()

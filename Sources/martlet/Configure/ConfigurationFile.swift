@@ -148,7 +148,7 @@ enum ConfigurationFile {
 
   // MARK: Writing
 
-  /// The file that stands for these options. They are well formed.
+  /// The file that stands for these options, without the data of secrets. They are well formed.
   static func text(_ given: [OptionTable.Given]) throws(OptionError) -> String {
     var text = "# Options of martlet: 'martlet -readconfig FILE' starts the same machine.\n"
     let simple = given.filter { option in
@@ -171,7 +171,10 @@ enum ConfigurationFile {
         pairs.removeAll { $0.key == key }
       }
       text += "\n[\(section.name)\(id.map { " \"\($0)\"" } ?? "")]\n"
-      for pair in pairs { text += line(pair.key, pair.value) }
+      let isSecret = section.option == "object" && pairs.contains { $0 == ("qom-type", "secret") }
+      for pair in pairs {
+        text += isSecret && pair.key == "data" ? hidden : line(pair.key, pair.value)
+      }
     }
     return text
   }
@@ -186,6 +189,9 @@ enum ConfigurationFile {
     return try PropertyList(anySpelling: value, option: "-\(section.option)", implied: section.implied)
       .spelledOut
   }
+
+  /// What stands in the place of a secret: monitors and files are read by others.
+  private static let hidden = "  # data is not told; file = \"PATH\" is what can stand here\n"
 
   /// Whether a section's name can have it beside it.
   private static func isName(_ text: String) -> Bool {

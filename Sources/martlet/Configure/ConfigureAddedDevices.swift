@@ -18,6 +18,7 @@ extension ConfigurationBuilder {
         guard deviceIDs.insert(id).inserted else {
           throw OptionError("\(option): there are two with id=\(id)")
         }
+        configuration.namedDevices.append(NamedDevice(id: id, driver: driver.name))
       }
       switch driver.name {
       case "ide-hd": try addDrive(.disk, id: id, &list)
@@ -28,6 +29,7 @@ extension ConfigurationBuilder {
         guard let chardev = list.take("chardev") else { throw OptionError("\(option): chardev= is missing") }
         try addDebugConsole(&list, port: try port("chardev:\(chardev)", option: option))
       case "isa-debug-exit": try addDebugExit(&list)
+      case "pvpanic": try addPanicDevice(&list)
       case "VGA": try addGraphicsCard(&list)
       case let name where NetworkCardConfiguration.Model(named: name) != nil:
         try addNetworkCard(NetworkCardConfiguration.Model(named: name)!, id: id, &list)
@@ -155,6 +157,14 @@ extension ConfigurationBuilder {
     exit.ioSize = try list.takeInteger("iosize", in: 1...4) ?? 2
     guard exit.ioSize != 3 else { throw OptionError("\(list.option): iosize=3 must be 1, 2 or 4") }
     configuration.debugExits.append(exit)
+  }
+
+  private mutating func addPanicDevice(_ list: inout PropertyList) throws(OptionError) {
+    guard configuration.panicDevice == nil else { throw OptionError("\(list.option): there is one already") }
+    var panic = PanicDeviceConfiguration()
+    panic.ioBase = UInt16(try list.takeInteger("ioport", in: 1...0xFFFF) ?? 0x505)
+    panic.events = UInt8(try list.takeInteger("events", in: 0...0xFF) ?? 3)
+    configuration.panicDevice = panic
   }
 
   // MARK: PCI

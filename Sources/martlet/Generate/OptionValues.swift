@@ -16,6 +16,20 @@ enum OptionValues {
     case text
   }
 
+  /// The options with properties in their values, and the properties' names.
+  static var properties: [(name: String, properties: [String])] {
+    OptionTable.declarations.compactMap { option in
+      let words: [String]
+      switch kind(of: option) {
+      case .properties(let first, let keys): words = first + keys
+      case .words(let all): words = all
+      default: return nil
+      }
+      let names = words.compactMap { word in word.firstIndex(of: "=").map { String(word[..<$0]) } }
+      return names.isEmpty ? nil : (option.name, Set(names).sorted())
+    }
+  }
+
   private static let ports = [
     "stdio", "mon:stdio", "pty", "null", "none", "file:", "pipe:", "unix:", "tcp:", "telnet:", "chardev:",
   ]
@@ -93,7 +107,10 @@ enum OptionValues {
     case "trace", "d": .words(Machine.traceCategories + ["help"])
     case "action":
       .properties(
-        first: [], keys: ["reboot=reset", "reboot=shutdown", "shutdown=pause", "shutdown=poweroff"])
+        first: [],
+        keys: ["reboot=reset", "reboot=shutdown", "shutdown=pause", "shutdown=poweroff"]
+          + Machine.PanicAction.allCases.map { "panic=\($0.rawValue)" })
+    case "add-fd": .properties(first: ["fd="], keys: ["fd=", "set=", "opaque="])
     case "overcommit": .words(["mem-lock=on", "mem-lock=off"])
     case "msg": .words(["timestamp=on", "guest-name=on"])
     default:

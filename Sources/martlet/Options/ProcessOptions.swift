@@ -31,4 +31,10 @@ struct ProcessOptions: ParsableArguments {
     help: ArgumentHelp(
       "What messages begin with: the time, the guest's name.", valueName: "timestamp=on[,guest-name=on]"))
   var messages: [String] = []
+  @Option(
+    name: option("add-fd"),
+    help: ArgumentHelp(
+      "Put a descriptor that was passed to the process into a set, which is opened as /dev/fdset/SET.",
+      valueName: "fd=,set=[,opaque=]"))
+  var addDescriptors: [String] = []
 }

@@ -15,7 +15,8 @@ struct RunOptions: ParsableArguments {
   @Option(
     name: option("action"),
     help: ArgumentHelp(
-      "What ends the machine: reboot=reset or shutdown, shutdown=poweroff or pause.",
+      "What ends the machine: reboot=reset or shutdown, shutdown=poweroff or pause, panic=shutdown, "
+        + "exit-failure, pause or none.",
       valueName: "event=action"))
   var actions: [String] = []
   @Option(

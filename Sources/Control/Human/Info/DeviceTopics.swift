@@ -93,10 +93,10 @@ extension HumanCommands {
     let place = drive.deviceID ?? ObjectTree.path(ofDrive: drive.name)
     let node = drive.nodeName ?? "#\(drive.name)"
     if let medium {
-      let name = drive.nodeName ?? "\(drive.name) (\(node))"
+      let name = drive.isAnonymous ? node : "\(drive.name) (\(node))"
       try output.line("\(name): \(medium.label) (raw\(medium.isReadOnly ? ", read-only" : ""))")
     } else {
-      try output.line("\(drive.nodeName == nil ? drive.name : place): [not inserted]")
+      try output.line("\(!drive.isAnonymous ? drive.name : place): [not inserted]")
     }
     try output.line("    Attached to:      \(place)")
     if drive.isStopped { try output.line("    I/O status:       failed") }
