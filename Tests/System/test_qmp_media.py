@@ -173,3 +173,42 @@ def test_socat(machine, tmp_path):
     messages = [json.loads(line) for line in said.splitlines()]
     assert "QMP" in messages[0] and messages[1:] == [{"return": {}}, {"return": {"name": "fred"}}]
     assert "VM status: paused (prelaunch)" in talk(tmp_path / "human", "info status\n")
+
+
+def test_the_screen_moves(machine, tmp_path):
+    from vncdotool import api
+
+    guest, client = machine("-S")
+    viewer = guest.vnc()
+    places = [{"type": "unix", "path": str(tmp_path / "other")},
+              {"type": "inet", "host": "127.0.0.1", "port": "0"}]
+    client.do("display-update", type="vnc", addresses=places)
+    assert not guest.vnc_path.exists()
+    servers = client.do("query-vnc-servers")[0]["server"]
+    assert [(server["family"], server["host"]) for server in servers] == [("unix", ""), ("ipv4", "127.0.0.1")]
+    assert servers[0]["service"] == str(tmp_path / "other") and int(servers[1]["service"]) > 0
+    # Who is connected stays, and who comes finds it.
+    viewer.refreshScreen()
+    viewer.disconnect()
+    other = api.connect(str(tmp_path / "other"), timeout=60)
+    other.refreshScreen()
+    other.disconnect()
+    # What cannot be had changes nothing.
+    wrong = client.ask("display-update", type="vnc", addresses=[{"type": "unix", "path": "/nonexistent/x"}])
+    assert "error" in wrong
+    assert len(client.do("query-vnc-servers")[0]["server"]) == 2
+
+
+def test_a_password_that_is_a_secret(start, tmp_path):
+    from vncdotool import api
+
+    secret = tmp_path / "secret"
+    secret.write_text("c2VzYW1l")
+    guest = start(
+        "-m", "32", "-S", "-object", f"secret,id=s0,format=base64,file={secret}",
+        vnc=f"unix:{tmp_path}/vnc.sock,password-secret=s0")
+    while not guest.vnc_path.exists():
+        assert guest.process.poll() is None, guest.text(guest.errors)
+    viewer = api.connect(str(guest.vnc_path), password="sesame", timeout=60)
+    viewer.refreshScreen()
+    viewer.disconnect()
