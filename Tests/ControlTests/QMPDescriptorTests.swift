@@ -7,20 +7,43 @@ import Testing
 
 @testable import Control
 
-@Suite struct QMPDescriptorTests {
+@Suite final class QMPDescriptorTests {
   private let files: ScratchDirectory
   private let client: QMPClient
+  private var inodes: [Int32: ino_t] = [:]
 
   init() throws {
     files = try ScratchDirectory()
     client = try QMPClient()
   }
 
-  private func isOpen(_ descriptor: Int32) -> Bool { fcntl(descriptor, F_GETFD) >= 0 }
+  private func inode(of descriptor: Int32) -> ino_t? {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 ? status.st_ino : nil
+  }
+
+  /// A descriptor, whose file nobody else has.
+  private func noted(_ descriptor: Int32) -> Int32 {
+    inodes[descriptor] = inode(of: descriptor)
+    return descriptor
+  }
+
+  /// A descriptor of no socket.
+  private func end() -> Int32 {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { return -1 }
+    close(ends[0])
+    return noted(ends[1])
+  }
+
+  /// Whether one of those is still open: its number may have become another test's.
+  private func isOpen(_ descriptor: Int32) -> Bool {
+    inode(of: descriptor).map { $0 == inodes[descriptor] } ?? false
+  }
 
   /// A file with a set of its own, whose number no other test has.
   private func passed(_ name: String, set: Int, _ flags: Int32 = O_RDONLY) throws -> Int32 {
-    let descriptor = open(try files.file(name, byteCount: 4096), flags)
+    let descriptor = noted(open(try files.file(name, byteCount: 4096), flags))
     client.descriptors = [descriptor]
     let answer = client.value("add-fd", ["fdset-id": JSONValue(set), "opaque": .string(name)])
     #expect(answer == ["fd": JSONValue(Int(descriptor)), "fdset-id": JSONValue(set)])
@@ -48,7 +71,7 @@ import Testing
     #expect(
       client.error("blockdev-add", ["driver": "file", "node-name": "w", "filename": "/dev/fdset/502"]) != nil)
     #expect(client.value("remove-fd", ["fdset-id": 502]) == [:])
-    client.descriptors = [open("/dev/null", O_RDONLY)]
+    client.descriptors = [end()]
     let refused = client.descriptors[0]
     #expect(
       client.error("add-fd", ["fdset-id": -1]) == "Parameter 'fdset-id' expects a non-negative value")
@@ -69,7 +92,8 @@ import Testing
     var pair: [Int32] = [-1, -1]
     #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
     defer { close(pair[1]) }
-    let second = open("/dev/null", O_RDONLY)
+    _ = noted(pair[0])
+    let second = end()
     client.descriptors = [pair[0], second]
     #expect(client.value("getfd", ["fdname": "line"]) == [:])
     // One at a time: what else came is closed.
@@ -89,18 +113,18 @@ import Testing
     #expect(!isOpen(pair[0]))
     #expect(client.error("closefd", ["fdname": "line"]) == "File descriptor named 'line' not found")
     // What is no socket is refused, and closed.
-    let file = open("/dev/null", O_RDWR)
+    let file = end()
     client.descriptors = [file]
     #expect(client.value("getfd", ["fdname": "file"]) == [:])
     #expect(client.error("chardev-add", ["id": "c", "backend": backEnd("file")]) != nil)
     #expect(!isOpen(file))
-    let wrong = open("/dev/null", O_RDWR)
+    let wrong = end()
     client.descriptors = [wrong]
     #expect(
       client.error("getfd", ["fdname": "1st"])
         == "Parameter 'fdname' expects a name not starting with a digit")
     #expect(!isOpen(wrong))
-    let kept = open("/dev/null", O_RDWR)
+    let kept = end()
     client.descriptors = [kept]
     #expect(client.value("getfd", ["fdname": "kept"]) == [:])
     #expect(client.value("closefd", ["fdname": "kept"]) == [:])

@@ -6,13 +6,33 @@ import Testing
 
 @testable import EventLoop
 
-@Suite struct DescriptorSetsTests {
-  private func null(_ flags: Int32 = O_RDONLY) -> Int32 { martlet_open("/dev/null", flags | O_CLOEXEC, 0) }
-  private func isOpen(_ descriptor: Int32) -> Bool { martlet_fcntl(descriptor, F_GETFD, 0) >= 0 }
+@Suite final class DescriptorSetsTests {
+  private var inodes: [Int32: ino_t] = [:]
+
+  private func inode(of descriptor: Int32) -> ino_t? {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 ? status.st_ino : nil
+  }
+
+  /// A descriptor of something that nobody else has.
+  private func own() -> Int32 {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { return -1 }
+    close(ends[0])
+    inodes[ends[1]] = inode(of: ends[1])
+    return ends[1]
+  }
+
+  /// Whether one of those is still open: its number may have become another test's.
+  private func isOpen(_ descriptor: Int32) -> Bool {
+    inode(of: descriptor).map { $0 == inodes[descriptor] } ?? false
+  }
+
+  private func null(_ flags: Int32) -> Int32 { martlet_open("/dev/null", flags | O_CLOEXEC, 0) }
 
   @Test func setsAreNumberedAndClosed() throws {
     let sets = DescriptorSets()
-    let (first, second, third) = (null(), null(O_RDWR), null())
+    let (first, second, third) = (own(), own(), own())
     #expect(try sets.add(first, to: nil, opaque: "a") == 0)
     #expect(try sets.add(second, to: 0, opaque: nil) == 0)
     #expect(try sets.add(third, to: nil, opaque: nil) == 1)
@@ -30,7 +50,7 @@ import Testing
 
   @Test func namesAreForOneUse() throws {
     let sets = DescriptorSets()
-    let (first, second) = (null(), null())
+    let (first, second) = (own(), own())
     try sets.keep(first, as: "a")
     try sets.keep(second, as: "a")
     #expect(!isOpen(first) && sets.has("a"))
@@ -39,7 +59,7 @@ import Testing
     #expect(throws: Wrong.self) { _ = try sets.lend("a") { _ in throw Wrong() } }
     #expect(!isOpen(second) && sets.take("a") == nil)
     #expect(sets.lend("a", to: { $0 }) == nil)
-    let third = null()
+    let third = own()
     try sets.keep(third, as: "b")
     #expect(sets.take("b") == third && isOpen(third))
     close(third)
@@ -50,10 +70,10 @@ import Testing
     do {
       let sets = DescriptorSets()
       for _ in 0..<DescriptorSets.limit {
-        last.append(null())
+        last.append(own())
         _ = try sets.add(last.last ?? -1, to: 3, opaque: nil)
       }
-      let (more, named) = (null(), null())
+      let (more, named) = (own(), own())
       #expect(throws: DescriptorSets.Failure.self) { try sets.add(more, to: nil, opaque: nil) }
       #expect(throws: DescriptorSets.Failure.self) { try sets.keep(named, as: "x") }
       #expect(!isOpen(more) && !isOpen(named))
