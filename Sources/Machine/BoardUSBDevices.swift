@@ -26,6 +26,7 @@ extension Board {
     }
     let device = try makeUSBDevice(configuration, name: name, clock: clock)
     let (bus, port) = try place(of: configuration, for: device, clock: clock)
+    (device as? USBHub)?.bus = bus
     devices.append(device)
     usbDevices.append(
       USBPeripheral(configuration: configuration, name: name, device: device, bus: bus, port: port))
@@ -94,7 +95,8 @@ extension Board {
   }
 
   private func removeUSBDevice(_ index: Int) {
-    let device = usbDevices.remove(at: index).device
-    devices.removeAll { $0 === device }
+    let gone = usbDevices.remove(at: index)
+    devices.removeAll { $0 === gone.device }
+    if case .serial(let text) = gone.configuration.kind { characterPorts.giveBack(text) }
   }
 }

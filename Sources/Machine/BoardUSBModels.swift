@@ -37,8 +37,12 @@ extension Board {
     case .storage(let driveName):
       return USBStorage(
         drive: try freeDrive(driveName), isRemovable: configuration.isRemovable, name: name)
-    case .hub, .serial:
-      throw MachineError("\(configuration.driver): it cannot be added")
+    case .hub: return serial.map { USBHub(bus: nil, name: name, serial: $0) } ?? USBHub(bus: nil, name: name)
+    case .serial(let text):
+      guard let port = try characterPorts.open(text, label: name) else {
+        throw MachineError("\(configuration.driver): it needs an end on the host, not 'none'")
+      }
+      return serial.map { USBSerial(port: port, name: name, serial: $0) } ?? USBSerial(port: port, name: name)
     }
   }
 

@@ -83,6 +83,13 @@ final class CharacterPorts {
     return front
   }
 
+  /// Who used the port that `text` names is gone; others may have it.
+  func giveBack(_ text: String) {
+    guard text.hasPrefix("chardev:") else { return }
+    let id = text.dropFirst("chardev:".count)
+    if let index = entries.firstIndex(where: { $0.label == id }) { entries[index].isUsed = false }
+  }
+
   private func make(_ specification: CharacterPortSpecification, label: String, isShared: Bool)
     throws(CharacterPortError) -> Int?
   {

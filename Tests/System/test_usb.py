@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """USB controllers and devices, with the drivers of real guests."""
 
+import hashlib
+import os
 import re
+import socket
 
 import pytest
 from guests import ACCEL, Screen, Shell, needs_engine
@@ -67,6 +70,60 @@ def test_debian_finds_the_devices(start, debian_disk, tmp_path, controller):
         shell.run("while grep -q Tablet /proc/bus/input/devices; do sleep 0.1; done")
         monitor.run("device_add", driver="usb-tablet", id="tablet")
         shell.run("until grep -q Tablet /proc/bus/input/devices; do sleep 0.1; done")
+
+
+@pytest.mark.parametrize("controller", ["ehci", pytest.param("uhci", marks=pytest.mark.slow)])
+def test_debian_uses_a_stick(start, debian_disk, tmp_path, controller):
+    content = os.urandom(4 << 20)
+    image = tmp_path / "stick.img"
+    image.write_bytes(content)
+    guest = start(
+        "-accel", ACCEL, debian_disk, "-snapshot", "-m", "512", *options(controller),
+        "-drive", f"if=none,id=stick,file={image},format=raw,serial=0123456789AB",
+        "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off", serial=True, seabios_log=False)
+    shell = Shell(guest)
+    shell.log_in()
+    disk = "/dev/disk/by-id/usb-*0123456789AB*"
+    with Monitor(tmp_path / "qmp") as monitor:
+        monitor.run("device_add", driver="usb-storage", drive="stick", id="stick")
+        shell.run(f"until ls {disk}; do sleep 0.1; done >/dev/null 2>&1")
+        assert hashlib.sha256(content).hexdigest() in shell.run(f"sha256sum < $(echo {disk})")
+        shell.run(f"mkfs.ext4 -q $(echo {disk}) && mount {disk} /mnt")
+        shell.run("head -c 1000000 /dev/urandom > /mnt/random && sha256sum < /mnt/random > /root/sum && umount /mnt")
+        monitor.run("device_del", id="stick")
+        shell.run(f"while ls {disk}; do sleep 0.1; done >/dev/null 2>&1")
+        monitor.run("device_add", driver="usb-storage", drive="stick", id="stick")
+        shell.run(f"until ls {disk}; do sleep 0.1; done >/dev/null 2>&1 && mount {disk} /mnt")
+        assert shell.run("sha256sum < /mnt/random | diff - /root/sum") == ""
+        # Pulled out under load: errors, and the controller goes on.
+        shell.run(f"(dd if=$(echo {disk}) of=/dev/null bs=64k iflag=direct; true) >/dev/null 2>&1 & sleep 0.2")
+        monitor.run("device_del", id="stick")
+        shell.run(f"while ls {disk}; do sleep 0.1; done >/dev/null 2>&1; umount -l /mnt")
+        monitor.run("device_add", driver="usb-tablet")
+        shell.run("until grep -q Tablet /proc/bus/input/devices; do sleep 0.1; done")
+
+
+def test_debian_talks_over_a_serial_adapter(start, debian_disk, tmp_path):
+    """On the second port of UHCI there is a hub by then."""
+    guest = start(
+        "-accel", ACCEL, debian_disk, "-snapshot", "-m", "512", *options("uhci"), "-device", "usb-tablet",
+        "-chardev", f"socket,id=wire,path={tmp_path}/wire,server=on,wait=off", "-device", "usb-serial,chardev=wire",
+        serial=True, seabios_log=False)
+    shell = Shell(guest)
+    shell.log_in()
+    shell.run("until test -c /dev/ttyUSB0; do sleep 0.1; done; stty -F /dev/ttyUSB0 raw -echo 115200")
+    assert "USB Hub" in shell.run("cat /sys/bus/usb/devices/*/product")
+    with socket.socket(socket.AF_UNIX) as wire:
+        wire.connect(f"{tmp_path}/wire")
+        wire.settimeout(120)
+        shell.run("(head -n 1 /dev/ttyUSB0 > /tmp/line) >/dev/null 2>&1 & sleep 1; echo hello > /dev/ttyUSB0")
+        received = b""
+        while not received.endswith(b"\n"):
+            received += wire.recv(100)
+        assert received == b"hello\n"
+        wire.sendall(b"world\n")
+        shell.run("while pgrep -x head >/dev/null; do sleep 0.1; done")
+        assert shell.run("cat /tmp/line") == "world\n"
 
 
 @pytest.mark.parametrize("controller", CONTROLLERS)
