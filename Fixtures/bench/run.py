@@ -189,6 +189,20 @@ def ide(peer, directory):
     return {f"IDE DMA {name} (cycles a KiB)": cycles(output, name) / (count * 128) for name in ("read", "write")}
 
 
+def usb(peer, directory):
+    """Reading a stick through SeaBIOS's drivers."""
+    values = {}
+    for name, controller, count in (("UHCI", "piix3-usb-uhci", 32), ("EHCI", "usb-ehci", 256)):
+        image = assemble(directory, "usb-read", size=16 << 20, COUNT=count)
+        _, output = peer.run(
+            "-device", f"{controller},id=usb", "-drive", f"if=none,id=stick,file={image},format=raw",
+            "-device", "usb-storage,bus=usb.0,drive=stick,bootindex=0")
+        if "!" in output:
+            sys.exit(f"{peer.name}: the stick reported an error")
+        values[f"USB read, {name} (cycles a KiB)"] = cycles(output, "usb") / (count * 32)
+    return values
+
+
 def vnc(peer, directory):
     """Full-screen updates a second, raw, asked for one after the other, of the BIOS's text screen."""
     process, connection = peer.start(directory)
@@ -258,7 +272,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", help="names of measurements, separated by commas")
     options = parser.parse_args()
-    measurements = [start_and_quit, qmp, memory, seabios, exits, ide, vnc]
+    measurements = [start_and_quit, qmp, memory, seabios, exits, ide, usb, vnc]
     if options.only:
         measurements = [m for m in measurements if m.__name__ in options.only.split(",")]
     print(f"{'':48}{'martlet':>12}{'qemu':>12}{'ratio':>8}")

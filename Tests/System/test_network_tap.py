@@ -77,10 +77,13 @@ def namespace():
     if os.geteuid() != 0:
         pytest.skip("making a tap takes root")
     namespace = Namespace()
-    for command in ["link set lo up", "tuntap add tap0 mode tap", "link set tap0 up", "addr add 192.0.2.1/24 dev tap0"]:
-        namespace.run(f"ip {command}")
-    yield namespace
-    namespace.close()
+    try:
+        for command in ["link set lo up", "tuntap add tap0 mode tap", "link set tap0 up",
+                        "addr add 192.0.2.1/24 dev tap0"]:
+            namespace.run(f"ip {command}")
+        yield namespace
+    finally:
+        namespace.close()
 
 
 @pytest.fixture
