@@ -35,8 +35,11 @@ extension Board {
       }
       return pointer
     case .storage(let driveName):
-      return USBStorage(
-        drive: try freeDrive(driveName), isRemovable: configuration.isRemovable, name: name)
+      let drive = try freeDrive(driveName)
+      guard drive.kind == .disk else {
+        throw MachineError("usb-storage: '\(driveName)' is a CD; only disks go on sticks: use ide-cd")
+      }
+      return USBStorage(drive: drive, isRemovable: configuration.isRemovable, name: name)
     case .hub: return serial.map { USBHub(bus: nil, name: name, serial: $0) } ?? USBHub(bus: nil, name: name)
     case .serial(let text):
       guard let port = try characterPorts.open(text, label: name) else {

@@ -210,3 +210,21 @@ def test_two_viewers_see_the_same(guest, display, tmp_path):
     wait_until_shown(lambda: watcher.captureScreen(str(shot)), shot, after, lambda: (0, 0))
     typist.disconnect()
     watcher.disconnect()
+
+
+def test_a_password_from_a_secret(start, assemble, tmp_path):
+    """-object secret and password-secret=: who knows it sees the screen, who does not is refused."""
+    from vncdotool import api
+    from vncdotool.client import AuthenticationError
+
+    path = tmp_path / "vnc.sock"
+    guest = start(
+        assemble("boot-sectors/keyboard.asm", size=1 << 20), "-m", "64", "-object", "secret,id=word,data=sesame",
+        vnc=f"unix:{path},password-secret=word")
+    guest.wait_for("ready")
+    with pytest.raises(AuthenticationError):
+        api.connect(str(path), password="closed", timeout=60).captureScreen(str(tmp_path / "no.png"))
+    client = api.connect(str(path), password="sesame", timeout=60)
+    client.captureScreen(str(tmp_path / "yes.png"))
+    client.disconnect()
+    assert picture(tmp_path / "yes.png").size[0] >= 640

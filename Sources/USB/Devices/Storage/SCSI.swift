@@ -54,6 +54,7 @@ struct SCSISense: Codable, Equatable, Sendable {
   static let unknownUnit = SCSISense(5, 0x25)
   static let invalidParameter = SCSISense(5, 0x26)
   static let mediumChanged = SCSISense(6, 0x28)
+  static let capacityChanged = SCSISense(6, 0x2A, 9)
   static let removalRequest = SCSISense(6, 0x5A, 1)
   static let writeProtected = SCSISense(7, 0x27)
 }

@@ -150,6 +150,9 @@ public final class USBStorage: USBDevice, Device, BlockRequestOwner, DriveMedium
     disk.sense = .mediumChanged
   }
 
+  /// READ CAPACITY tells the new size from now on (SPC-3: CAPACITY DATA HAS CHANGED).
+  public func driveResized(_ drive: Drive) { disk.sense = .capacityChanged }
+
   public func driveTrayMoved(_ drive: Drive) { disk.sense = .mediumChanged }
 
   public func driveEjectRequested(_ drive: Drive) { disk.sense = .removalRequest }
