@@ -7,15 +7,7 @@
 %endif
 COMMAND equ 0x1F0
 prd equ 0x6000
-  bits 16
-  org 0x7C00
-  jmp 0:start
-start:
-  xor ax, ax
-  mov ds, ax
-  mov es, ax
-  mov ss, ax
-  mov sp, 0x7C00
+  BOOT_SECTOR
   cli
   ; The controller is function 1 of device 1: make it a bus master, find its registers (BAR 4).
   mov eax, 0x80000904

@@ -27,15 +27,7 @@ SCRATCH equ 0x12000
 RECEIVE_BUFFERS equ 0x20000     ; 64 of 2 KiB
 SECTORS equ 8
 
-  bits 16
-  org 0x7C00
-  jmp 0:start
-start:
-  xor ax, ax
-  mov ds, ax
-  mov es, ax
-  mov ss, ax
-  mov sp, 0x7C00
+  BOOT_SECTOR
   mov ax, 0x0200 + SECTORS
   mov bx, 0x7E00
   mov cx, 2

@@ -4,15 +4,7 @@
 %ifndef COUNT
 %define COUNT 64
 %endif
-  bits 16
-  org 0x7C00
-  jmp 0:start
-start:
-  xor ax, ax
-  mov ds, ax
-  mov es, ax
-  mov ss, ax
-  mov sp, 0x7C00
+  BOOT_SECTOR
   sti
   mov [drive], dl
   START_WATCH

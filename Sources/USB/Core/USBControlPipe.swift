@@ -153,7 +153,8 @@ extension USBDevice {
     }
   }
 
-  private func reply(_ bytes: [UInt8], _ data: UnsafeMutableRawBufferPointer) -> USBControlResult {
+  /// Puts a reply where an IN request's data goes, as much as fits.
+  func reply(_ bytes: [UInt8], _ data: UnsafeMutableRawBufferPointer) -> USBControlResult {
     let count = min(bytes.count, data.count)
     data.copyBytes(from: bytes.prefix(count))
     return .success(count)

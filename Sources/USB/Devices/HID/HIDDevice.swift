@@ -119,9 +119,7 @@ public class HIDDevice: USBDevice {
     switch (request.kind, request.request) {
     case (.standard, USBStandardRequest.getDescriptor):
       guard high == HIDDescriptorType.report else { return .stall }
-      let count = min(reportDescriptor.count, data.count)
-      data.copyBytes(from: reportDescriptor.prefix(count))
-      return .success(count)
+      return reply(reportDescriptor, data)
     case (.class, HIDRequest.getReport):
       guard high == HIDReportType.input, data.count >= Self.reportByteCount else { return .stall }
       return .success(presentReport(UnsafeMutableRawBufferPointer(rebasing: data[..<Self.reportByteCount])))

@@ -204,12 +204,6 @@ public final class USBHub: USBDevice, Device, USBPortHost {
     return .success(0)
   }
 
-  private func reply(_ bytes: [UInt8], _ data: UnsafeMutableRawBufferPointer) -> USBControlResult {
-    let count = min(bytes.count, data.count)
-    data.copyBytes(from: bytes.prefix(count))
-    return .success(count)
-  }
-
   /// Section 11.23.2.1: no power switching, over-current by port, all devices removable.
   private static let descriptor: [UInt8] = [
     11, USBHubDescriptor.type, UInt8(portCount), 0x0A, 0x00, 1, 0, 0, 0, 0xFF, 0xFF,
