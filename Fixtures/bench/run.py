@@ -197,8 +197,10 @@ def usb(peer, directory):
         _, output = peer.run(
             "-device", f"{controller},id=usb", "-drive", f"if=none,id=stick,file={image},format=raw",
             "-device", "usb-storage,bus=usb.0,drive=stick,bootindex=0")
+        # SeaBIOS gives up on a controller that keeps it waiting, as QEMU's does on a busy machine.
         if "!" in output:
-            sys.exit(f"{peer.name}: the stick reported an error")
+            print(f"{peer.name}: SeaBIOS gave up reading by {name}", file=sys.stderr)
+            continue
         values[f"USB read, {name} (cycles a KiB)"] = cycles(output, "usb") / (count * 32)
     return values
 
