@@ -39,7 +39,8 @@ def test_the_firmware_has_a_keyboard(start, tmp_path, controller):
         guest.wait_for("Select boot device", guest.seabios, timeout=60)
 
 
-@pytest.mark.parametrize("controller", ["ich9", pytest.param("uhci", marks=pytest.mark.slow), pytest.param("ehci", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("controller", CONTROLLERS)
 def test_debian_finds_the_devices(start, debian_disk, tmp_path, controller):
     guest = start(
         "-accel", ACCEL, debian_disk, "-snapshot", "-m", "512", *options(controller),
@@ -103,6 +104,7 @@ def test_debian_uses_a_stick(start, debian_disk, tmp_path, controller):
         shell.run("until grep -q Tablet /proc/bus/input/devices; do sleep 0.1; done")
 
 
+@pytest.mark.slow
 def test_debian_talks_over_a_serial_adapter(start, debian_disk, tmp_path):
     """On the second port of UHCI there is a hub by then."""
     guest = start(
