@@ -18,21 +18,12 @@ import tempfile
 import threading
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-PROGRAMS = {"martlet": os.environ.get("MARTLET", str(ROOT / ".build/release/martlet")), "qemu": "qemu-system-x86_64"}
+from run import MARTLET, QEMU, assemble
+
+PROGRAMS = {"martlet": MARTLET, "qemu": QEMU}
 CARDS = ["e1000", "rtl8139", "pcnet", "ne2k_pci"]
 TAP = "bench0"
-ETHERNET = bytes.fromhex("525400123456 525500000001 88b5".replace(" ", ""))
-
-
-def assemble(directory, **defines):
-    image = os.path.join(directory, "guest.img")
-    options = [f"-D{name}" + ("" if value is None else f"={value}") for name, value in defines.items()]
-    subprocess.run(
-        ["nasm", "-f", "bin", "-I", f"{HERE}/", *options, "-o", image, str(HERE / "network-guest.asm")], check=True)
-    os.truncate(image, 1 << 20)
-    return image
+ETHERNET = bytes.fromhex("525400123456 525500000001 88b5")
 
 
 def into_namespace():
@@ -113,7 +104,8 @@ def run(peer, card, network, receives, length, count, directory):
         port = free_port()
         window, ahead = (4, 2) if card == "ne2k_pci" else (16, 3)
         defines = {"CARD": card, "WINDOW": window, "LENGTH": length, "COUNT": count, "PORT": sink.getsockname()[1]}
-        image = assemble(directory, **defines, **({"RECEIVE": None} if receives else {}))
+        image = assemble(
+            directory, "network-guest", size=1 << 20, **defines, **({"RECEIVE": 1} if receives else {}))
         back_end = (f"user,hostfwd=udp:127.0.0.1:{port}-10.0.2.15:7" if network == "user"
                     else f"tap,ifname={TAP},script=no,downscript=no")
         process = subprocess.Popen(

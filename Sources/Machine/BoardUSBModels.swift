@@ -14,9 +14,7 @@ extension Board {
     let serial = configuration.serial
     switch configuration.kind {
     case .keyboard:
-      let keyboard =
-        serial.map { USBKeyboard(clock: clock, name: name, serial: $0) }
-        ?? USBKeyboard(clock: clock, name: name)
+      let keyboard = USBKeyboard(clock: clock, name: name, serial: serial)
       keyboard.onLEDs = { [input] in input.setLEDs($0) }
       // Until its driver has configured it, keys go to the one on the keyboard controller.
       keyboard.onUse = { [input, unowned keyboard] isInUse in
@@ -26,9 +24,7 @@ extension Board {
       return keyboard
     case .mouse, .tablet:
       let kind: USBPointer.Kind = configuration.kind == .tablet ? .tablet : .mouse
-      let pointer =
-        serial.map { USBPointer(kind, clock: clock, name: name, serial: $0) }
-        ?? USBPointer(kind, clock: clock, name: name)
+      let pointer = USBPointer(kind, clock: clock, name: name, serial: serial)
       pointer.onUse = { [input, unowned pointer] isInUse in
         input.detach(pointer: pointer)
         if isInUse { input.attach(pointer: pointer) }
@@ -40,12 +36,12 @@ extension Board {
         throw MachineError("usb-storage: '\(driveName)' is a CD; only disks go on sticks: use ide-cd")
       }
       return USBStorage(drive: drive, isRemovable: configuration.isRemovable, name: name)
-    case .hub: return serial.map { USBHub(bus: nil, name: name, serial: $0) } ?? USBHub(bus: nil, name: name)
+    case .hub: return USBHub(bus: nil, name: name, serial: serial)
     case .serial(let text):
       guard let port = try characterPorts.open(text, label: name) else {
         throw MachineError("\(configuration.driver): it needs an end on the host, not 'none'")
       }
-      return serial.map { USBSerial(port: port, name: name, serial: $0) } ?? USBSerial(port: port, name: name)
+      return USBSerial(port: port, name: name, serial: serial)
     }
   }
 

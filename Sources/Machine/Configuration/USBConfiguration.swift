@@ -68,7 +68,7 @@ public struct USBDeviceConfiguration: Sendable, Equatable {
     case mouse
     case tablet
     case hub
-    /// A disk or CD: the drive's name.
+    /// A disk: the drive's name.
     case storage(drive: String)
     /// A serial adapter: the host's end.
     case serial(port: String)
@@ -95,7 +95,7 @@ public struct USBDeviceConfiguration: Sendable, Equatable {
   static let models = [
     ("usb-kbd", "keyboard"), ("usb-mouse", "mouse"),
     ("usb-tablet", "tablet: a pointer that knows where it is"),
-    ("usb-hub", "hub with eight ports"), ("usb-storage", "disk or CD on a stick"),
+    ("usb-hub", "hub with eight ports"), ("usb-storage", "disk on a stick"),
     ("usb-serial", "serial adapter"),
   ]
 

@@ -62,6 +62,8 @@ public final class USBTransfer {
   public private(set) var byteCount = 0
   /// The number of bytes moved.
   public private(set) var doneCount = 0
+  /// What controllers count: of data to the device all that was offered, whether or not it looked at it.
+  public var movedByteCount: Int { token == .in ? doneCount : byteCount }
   /// The guest's memory could not be read or written: the controller's driver gave an address where no RAM is. The
   /// controller reports it as its data sheet says.
   public private(set) var hasMemoryFault = false

@@ -67,6 +67,14 @@ final class USBTransferSlots {
     usedCount -= 1
   }
 
+  /// Frees the slot of a transfer that ended.
+  /// - Returns: where it came from; nil if it is none of these.
+  func take(_ transfer: USBTransfer) -> Slot? {
+    guard slots.indices.contains(transfer.tag), slots[transfer.tag].isUsed else { return nil }
+    free(transfer.tag)
+    return slots[transfer.tag]
+  }
+
   func cancel(_ index: Int) {
     slots[index].transfer.cancel()
     free(index)

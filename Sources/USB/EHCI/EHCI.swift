@@ -27,7 +27,7 @@ public enum EHCIModel: String, CaseIterable, Sendable {
 
 /// The Enhanced Host Controller: six ports of high speed, which it hands over to companions for slower devices
 /// (EHCI 1.0).
-public final class EHCI: PCIFunction, RegisterFile, Device, USBPortHost, USBTransferOwner {
+public final class EHCI: PCIFunction, RegisterFile, Device, USBRootHub, USBTransferOwner {
   /// It has one window, BAR 0.
   public typealias Window = Void
 

@@ -2,11 +2,6 @@
 
 /// PORTSC, and what devices do to it.
 extension EHCI {
-  /// The device in a port, while the port is this controller's.
-  func device(in index: Int) -> USBDevice? { ports[index].host === self ? ports[index].device : nil }
-
-  private func index(of port: USBPort) -> Int? { ports.firstIndex { $0 === port } }
-
   func readPort(_ index: Int) -> UInt32 {
     guard ports.indices.contains(index) else { return 0 }
     var value = portStatus[index].union(.power)
@@ -56,30 +51,15 @@ extension EHCI {
     portStatus[index].contains(.suspended) && !portStatus[index].contains(.resume)
   }
 
-  /// The device that answers to an address: those behind ports that are enabled hear the bus.
-  func device(at address: UInt8) -> USBDevice? {
-    for index in ports.indices
-    where portStatus[index].contains(.enabled) && !portStatus[index].contains(.suspended) {
-      if let device = device(in: index)?.device(at: address) { return device }
-    }
-    return nil
-  }
-
   // MARK: What devices do
 
   public func deviceAttached(to port: USBPort) {
-    guard let index = index(of: port) else { return }
-    trace("port \(index + 1) has a device")
-    portStatus[index].insert(.connectChange)
+    guard showAttached(to: port) else { return }
     report(.portChange)
   }
 
   public func deviceDetached(from port: USBPort) {
-    guard let index = index(of: port) else { return }
-    trace("port \(index + 1) lost its device")
-    if portStatus[index].contains(.enabled) { portStatus[index].insert(.enableChange) }
-    portStatus[index].subtract([.enabled, .suspended, .resume])
-    portStatus[index].insert(.connectChange)
+    guard showDetached(from: port) else { return }
     report(.portChange)
     wake()
   }

@@ -79,7 +79,7 @@ extension EHCI {
       return false
     }
     return finish(
-      &queue, at: address, result, count: token == .in ? transfer.doneCount : transfer.byteCount, &walk)
+      &queue, at: address, result, count: transfer.movedByteCount, &walk)
   }
 
   /// The buffer: what is left of five pages.
@@ -172,17 +172,14 @@ extension EHCI {
   // MARK: Transfers that took their time
 
   public func transferCompleted(_ transfer: USBTransfer) {
-    guard transfers.slots.indices.contains(transfer.tag), transfers.slots[transfer.tag].isUsed else { return }
-    let slot = transfers.slots[transfer.tag]
-    transfers.free(transfer.tag)
+    guard let slot = transfers.take(transfer) else { return }
     wake()
     // The driver may have taken it out meanwhile.
     guard isRunning, let address = slot.queue, var queue = loadQueue(address), isCurrent(slot, in: queue)
     else { return }
     if transfer.hasMemoryFault { return haltForSystemError() }
     var walk = Walk(now: clock.now)
-    let count = transfer.token == .in ? transfer.doneCount : transfer.byteCount
-    _ = finish(&queue, at: address, transfer.result, count: count, &walk)
+    _ = finish(&queue, at: address, transfer.result, count: transfer.movedByteCount, &walk)
     if !walk.interrupts.isEmpty && isRunning { report(walk.interrupts) }
   }
 

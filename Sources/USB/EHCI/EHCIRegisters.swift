@@ -75,7 +75,7 @@ struct EHCIStatus: OptionSet, Codable {
 }
 
 /// PORTSC (section 2.3.9). Connection and line status are the port's; the rest is kept.
-struct EHCIPortStatus: OptionSet, Codable {
+struct EHCIPortStatus: OptionSet, USBRootPortStatus, Codable {
   let rawValue: UInt32
   static let connected = Self(rawValue: 1 << 0)
   static let connectChange = Self(rawValue: 1 << 1)

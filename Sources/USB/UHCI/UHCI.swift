@@ -43,7 +43,7 @@ public enum UHCIModel: String, CaseIterable, Sendable {
 
 /// Intel's Universal Host Controller: two ports of full and low speed, and a schedule in memory that it walks every
 /// millisecond, as long as there is something to do (UHCI Design Guide 1.1; 82371SB data sheet, sections 2.4 and 4.2).
-public final class UHCI: PCIFunction, RegisterFile, Device, USBPortHost, USBTransferOwner {
+public final class UHCI: PCIFunction, RegisterFile, Device, USBRootHub, USBTransferOwner {
   /// It has one window, BAR 4.
   public typealias Window = Void
 

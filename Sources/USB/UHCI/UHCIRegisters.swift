@@ -80,7 +80,7 @@ struct UHCIInterruptEnable: OptionSet, Codable {
 }
 
 /// PORTSC (section 2.1.7). Connection, line status and speed are the port's; the rest is kept.
-struct UHCIPortStatus: OptionSet, Codable {
+struct UHCIPortStatus: OptionSet, USBRootPortStatus, Codable {
   let rawValue: UInt16
   static let connected = Self(rawValue: 1 << 0)
   static let connectChange = Self(rawValue: 1 << 1)

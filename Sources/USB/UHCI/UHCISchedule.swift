@@ -135,7 +135,7 @@ extension UHCI {
       return .stay
     }
     return finish(
-      &descriptor, at: address, result, count: token == .in ? transfer.doneCount : byteCount, &walk)
+      &descriptor, at: address, result, count: transfer.movedByteCount, &walk)
   }
 
   /// Writes back how a transaction ended.
@@ -211,16 +211,14 @@ extension UHCI {
   // MARK: Transfers that took their time
 
   public func transferCompleted(_ transfer: USBTransfer) {
-    guard transfers.slots.indices.contains(transfer.tag), transfers.slots[transfer.tag].isUsed else { return }
-    let slot = transfers.slots[transfer.tag]
-    transfers.free(transfer.tag)
+    guard let slot = transfers.take(transfer) else { return }
     wake()
     // The driver may have taken it out meanwhile.
     guard isRunning, isInSchedule(slot), var descriptor = loadDescriptor(slot.descriptor) else { return }
     if transfer.hasMemoryFault { return halt(.hostSystemError) }
     var walk = Walk()
-    let count = transfer.token == .in ? transfer.doneCount : transfer.byteCount
-    let outcome = finish(&descriptor, at: slot.descriptor, transfer.result, count: count, &walk)
+    let outcome = finish(
+      &descriptor, at: slot.descriptor, transfer.result, count: transfer.movedByteCount, &walk)
     if outcome == .advance, let queue = slot.queue { store(descriptor.link.rawValue, at: queue &+ 4) }
     if !walk.interrupts.isEmpty { report(walk.interrupts, causes: walk.causes) }
   }

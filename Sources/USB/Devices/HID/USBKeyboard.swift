@@ -56,10 +56,11 @@ public final class USBKeyboard: HIDDevice, Device, KeyboardSink {
 
   /// A keyboard that is not plugged in.
   /// - Parameter clock: what it repeats reports by.
-  public init(clock: Clock, name: String = "usb-kbd", serial: String = "68284-0000:00:00.0-1") {
+  public init(clock: Clock, name: String = "usb-kbd", serial: String? = nil) {
     deviceName = name
     super.init(
-      product: "Martlet USB Keyboard", serial: serial, classCode: HIDInterface.keyboard,
+      product: "Martlet USB Keyboard", serial: serial ?? "68284-0000:00:00.0-1",
+      classCode: HIDInterface.keyboard,
       reportDescriptor: Self.reportDescriptor, reportSize: 8, clock: clock)
   }
 

@@ -51,11 +51,12 @@ public final class USBPointer: HIDDevice, Device, PointerSink {
 
   /// A pointing device that is not plugged in.
   /// - Parameter clock: what it repeats reports by.
-  public init(_ kind: Kind, clock: Clock, name: String? = nil, serial: String = "28754-0000:00:00.0-1") {
+  public init(_ kind: Kind, clock: Clock, name: String? = nil, serial: String? = nil) {
     isAbsolute = kind == .tablet
     deviceName = name ?? (kind == .tablet ? "usb-tablet" : "usb-mouse")
     super.init(
-      product: kind == .tablet ? "Martlet USB Tablet" : "Martlet USB Mouse", serial: serial,
+      product: kind == .tablet ? "Martlet USB Tablet" : "Martlet USB Mouse",
+      serial: serial ?? "28754-0000:00:00.0-1",
       classCode: kind == .tablet ? HIDInterface.other : HIDInterface.mouse,
       reportDescriptor: kind == .tablet ? Self.tabletReport : Self.mouseReport, reportSize: 8, clock: clock)
   }

@@ -20,13 +20,13 @@ public final class USBHub: USBDevice, Device, USBPortHost {
   }
 
   /// A hub that is not plugged in.
-  public init(bus: USBBus?, name: String = "usb-hub", serial: String = "314159") {
+  public init(bus: USBBus?, name: String = "usb-hub", serial: String? = nil) {
     deviceName = name
     self.bus = bus
     super.init(
       USBDescription(
         vendor: 0x0409, product: 0x55AA, release: 0x0101, classCode: (9, 0, 0),
-        strings: ["Martlet", "Martlet USB Hub", serial],
+        strings: ["Martlet", "Martlet USB Hub", serial ?? "314159"],
         configurations: [
           .full: USBConfigurationDescription(
             isSelfPowered: true, wakesRemotely: true, maxPower: 0,

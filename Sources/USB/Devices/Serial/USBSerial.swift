@@ -34,12 +34,13 @@ public final class USBSerial: USBDevice, Device, CharacterReceiver {
 
   /// An adapter that is not plugged in.
   /// - Parameter port: the host's end; the adapter becomes its receiver.
-  public init(port: any CharacterPort, name: String = "usb-serial", serial: String = "1") {
+  public init(port: any CharacterPort, name: String = "usb-serial", serial: String? = nil) {
     character = port
     deviceName = name
     super.init(
       USBDescription(
-        vendor: 0x0403, product: 0x6001, release: 0x0400, strings: ["Martlet", "Martlet USB Serial", serial],
+        vendor: 0x0403, product: 0x6001, release: 0x0400,
+        strings: ["Martlet", "Martlet USB Serial", serial ?? "1"],
         configurations: [
           .full: USBConfigurationDescription(
             interfaces: [

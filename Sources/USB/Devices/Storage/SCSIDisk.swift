@@ -15,7 +15,7 @@ final class SCSIDisk {
   private let isRemovable: Bool
   let reply = UnsafeMutableRawBufferPointer.allocate(byteCount: SCSIDisk.replyByteCount, alignment: 8)
   var sense = SCSISense.none
-  /// The driver forbade taking the medium out.
+  /// The operation code of the present command.
   private(set) var operation: UInt8 = 0
 
   init(drive: Drive, isRemovable: Bool) {
