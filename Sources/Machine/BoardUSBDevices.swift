@@ -15,6 +15,8 @@ struct USBPeripheral {
 }
 
 extension Board {
+  private static let usbHubLimit = 5
+
   /// The buses, by number.
   var usbBuses: [USBBus] { usbControllers.compactMap(\.bus) }
 
@@ -26,6 +28,11 @@ extension Board {
     }
     let device = try makeUSBDevice(configuration, name: name, clock: clock)
     let (bus, port) = try place(of: configuration, for: device, clock: clock)
+    // USB 2.0 section 4.1.1: five hubs in a row. A port's path has a number for each, and its own.
+    guard configuration.kind != .hub || port.path.split(separator: ".").count <= Self.usbHubLimit else {
+      throw MachineError(
+        "\(configuration.driver): no more than \(Self.usbHubLimit) hubs go behind one another")
+    }
     (device as? USBHub)?.bus = bus
     devices.append(device)
     usbDevices.append(

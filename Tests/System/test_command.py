@@ -121,3 +121,10 @@ def test_a_public_address_needs_a_password(tmp_path):
     result = run("-vnc", "0.0.0.0:0", "-S")
     assert result.returncode in (1, 2)
     assert "password" in result.stderr
+
+
+def test_hubs_go_five_deep():
+    hubs = [option for depth in range(1, 7) for option in ("-device", f"usb-hub,port={'.'.join('1' * depth)}")]
+    result = run("-usb", *hubs, "-S", "-display", "none", "-nic", "none")
+    assert result.returncode == 1
+    assert "no more than 5 hubs" in result.stderr
