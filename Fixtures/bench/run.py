@@ -192,7 +192,7 @@ def ide(peer, directory):
 def usb(peer, directory):
     """Reading a stick through SeaBIOS's drivers."""
     values = {}
-    for name, controller, count in (("UHCI", "piix3-usb-uhci", 32), ("EHCI", "usb-ehci", 256)):
+    for name, controller, count in (("UHCI", "piix3-usb-uhci", 32), ("EHCI", "usb-ehci", 256), ("xHCI", "qemu-xhci", 256)):
         image = assemble(directory, "usb-read", size=16 << 20, COUNT=count)
         _, output = peer.run(
             "-device", f"{controller},id=usb", "-drive", f"if=none,id=stick,file={image},format=raw",
@@ -203,6 +203,33 @@ def usb(peer, directory):
             continue
         values[f"USB read, {name} (cycles a KiB)"] = cycles(output, "usb") / (count * 32)
     return values
+
+
+def usb_idle(peer, directory):
+    """The processor time that a mouse costs that nobody moves, while the firmware's driver waits for it."""
+    seconds = 5
+    values = {}
+    image = assemble(directory, "idle", size=1 << 20)
+    for name, controller in (("no USB", None), ("UHCI", "piix3-usb-uhci"), ("xHCI", "qemu-xhci")):
+        usb = ["-device", f"{controller},id=usb", "-device", "usb-mouse,bus=usb.0"] if controller else []
+        process = subprocess.Popen(
+            [*peer.command, *COMMON, *drive(image), *usb, "-debugcon", "stdio", "-display", "none"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process.stdout.readline()
+        # What the start left to do is over.
+        time.sleep(1)
+        before = processor_time(process.pid)
+        time.sleep(seconds)
+        values[f"idle mouse, {name} (ms of processor a second)"] = (processor_time(process.pid) - before) / seconds * 1e3
+        process.kill()
+        process.communicate()
+    return values
+
+
+def processor_time(pid):
+    """Seconds, exactly: the scheduler's, of all threads."""
+    return sum(
+        int((task / "schedstat").read_text().split()[0]) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()) / 1e9
 
 
 def vnc(peer, directory):
@@ -274,7 +301,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", help="names of measurements, separated by commas")
     options = parser.parse_args()
-    measurements = [start_and_quit, qmp, memory, seabios, exits, ide, usb, vnc]
+    measurements = [start_and_quit, qmp, memory, seabios, exits, ide, usb, usb_idle, vnc]
     if options.only:
         measurements = [m for m in measurements if m.__name__ in options.only.split(",")]
     print(f"{'':48}{'martlet':>12}{'qemu':>12}{'ratio':>8}")

@@ -60,6 +60,11 @@ extension Board {
         isMultifunction: controller.isMultifunction)
       add(device, at: address)
       makeBus(device.ports)
+    } else if let xhci = XHCIModel(rawValue: model.rawValue) {
+      let device = XHCI(
+        xhci, name: name, memory: memory.memory, clock: clock, isMultifunction: controller.isMultifunction)
+      add(device, at: address)
+      makeBus(device.ports)
     }
     usbControllers.append(
       USBController(configuration: controller, name: name, address: address, bus: bus))

@@ -17,6 +17,7 @@ CONTROLLERS = {
     "uhci": (["-usb"], "usb-bus.0"),
     "ehci": (["-device", "usb-ehci"], "usb-bus.0"),
     "ich9": (ICH9, "usb.0"),
+    "xhci": (["-device", "qemu-xhci"], "usb-bus.0"),
 }
 
 
@@ -73,7 +74,7 @@ def test_debian_finds_the_devices(start, debian_disk, tmp_path, controller):
         shell.run("until grep -q Tablet /proc/bus/input/devices; do sleep 0.1; done")
 
 
-@pytest.mark.parametrize("controller", ["ehci", pytest.param("uhci", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("controller", ["ehci", "xhci", pytest.param("uhci", marks=pytest.mark.slow)])
 def test_debian_uses_a_stick(start, debian_disk, tmp_path, controller):
     content = os.urandom(4 << 20)
     image = tmp_path / "stick.img"

@@ -28,6 +28,8 @@ public struct USBControllerConfiguration: Sendable, Equatable {
     case ehci = "usb-ehci"
     case ich9EHCI1 = "ich9-usb-ehci1"
     case ich9EHCI2 = "ich9-usb-ehci2"
+    case xhci = "qemu-xhci"
+    case necXHCI = "nec-usb-xhci"
 
     /// What it is, in a few words.
     var about: String {
@@ -37,6 +39,8 @@ public struct USBControllerConfiguration: Sendable, Equatable {
       case .ich9UHCI1, .ich9UHCI2, .ich9UHCI3, .ich9UHCI4, .ich9UHCI5, .ich9UHCI6: "UHCI of the ICH9"
       case .ehci: "EHCI of the ICH4"
       case .ich9EHCI1, .ich9EHCI2: "EHCI of the ICH9"
+      case .xhci: "xHCI: USB 3, and all slower devices"
+      case .necXHCI: "xHCI of NEC"
       }
     }
 

@@ -24,6 +24,8 @@ public struct USBSpeeds: OptionSet, Sendable {
   public static let high = USBSpeeds(.high)
   public static let superSpeed = USBSpeeds(.superSpeed)
 
+  public static let all: USBSpeeds = [.low, .full, .high, .superSpeed]
+
   /// The fastest of them.
   public var fastest: USBSpeed? {
     for speed in [USBSpeed.superSpeed, .high, .full, .low] where contains(USBSpeeds(speed)) { return speed }

@@ -18,7 +18,7 @@ extension ConfigurationBuilder {
       configuration.usb.devices.append(USBDeviceConfiguration(.tablet))
     }
     if let device = configuration.usb.devices.first, configuration.usb.controllers.isEmpty {
-      throw OptionError("-device \(device.driver): there is no USB; '-usb' or '-device usb-ehci' adds it")
+      throw OptionError("-device \(device.driver): there is no USB; '-usb' or '-device qemu-xhci' adds it")
     }
     try checkSlots()
   }
