@@ -16,7 +16,12 @@ public final class MachineLock: @unchecked Sendable {
   public init() {
     mutex = .allocate(capacity: 1)
     mutex.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(mutex, nil)
+    var attributes = pthread_mutexattr_t()
+    pthread_mutexattr_init(&attributes)
+    // It is held for microseconds: who finds it taken looks again a few times before going to sleep.
+    pthread_mutexattr_settype(&attributes, Int32(PTHREAD_MUTEX_ADAPTIVE_NP))
+    pthread_mutex_init(mutex, &attributes)
+    pthread_mutexattr_destroy(&attributes)
     owner = .allocate(capacity: 1)
     owner.initialize(to: 0)
   }

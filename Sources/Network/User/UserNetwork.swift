@@ -246,7 +246,7 @@ public final class UserNetwork: PacketPort {
         Unmanaged<UserNetwork>.fromOpaque(context!).takeUnretainedValue().sockets.add(descriptor, events)
       }, Unmanaged.passUnretained(self).toOpaque())
     sockets.endFill()
-    if milliseconds == .max { timeout?.disarm() } else { timeout?.arm(afterMilliseconds: Int(milliseconds)) }
+    if milliseconds == .max { timeout?.disarm() } else { timeout?.arm(withinMilliseconds: Int(milliseconds)) }
   }
 
   /// Something happened at a socket, or the library's time has come.
