@@ -29,7 +29,12 @@ printf '\x55\xaa' | dd of="$work/disk" bs=1 seek=510 conv=notrunc status=none
 dd if="$work/core.img" of="$work/disk" bs=512 seek=1 conv=notrunc status=none
 export MTOOLS_SKIP_CHECK=1
 mformat -i "$work/disk@@1M" -T 63488 -h 255 -s 63 -v MARTLET ::
-mmd -i "$work/disk@@1M" ::/boot ::/boot/grub
+mmd -i "$work/disk@@1M" ::/boot ::/boot/grub ::/boot/grub/i386-pc
+# Its own USB drivers, for who asks for them: 'insmod ehci'.
+for module in usb usbms scsi uhci ehci usb_keyboard keylayouts pci boot cs5536; do
+  mcopy -i "$work/disk@@1M" "$modules/$module.mod" ::/boot/grub/i386-pc/
+done
+mcopy -i "$work/disk@@1M" "$modules/moddep.lst" ::/boot/grub/i386-pc/
 mcopy -i "$work/disk@@1M" "$config" ::/boot/grub/grub.cfg
 printf 'Hello from the disk.\n' > "$work/hello.txt"
 mcopy -i "$work/disk@@1M" "$work/hello.txt" ::/hello.txt

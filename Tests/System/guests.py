@@ -75,6 +75,19 @@ class Screen:
             self.client.keyPress(key)
             time.sleep(0.1)
 
+    def type_line(self, line):
+        """Types a line on an American keyboard."""
+        shifted = dict(zip('~!@#$%^&*()_+{}|:"<>?', "`1234567890-=[]\\;',./"))
+        for character in line:
+            if character in shifted or character.isupper():
+                self.client.keyDown("shift")
+                self.client.keyPress(character)
+                self.client.keyUp("shift")
+            else:
+                self.client.keyPress({" ": "space"}.get(character, character))
+            time.sleep(0.05)
+        self.press("enter")
+
     def close(self):
         # The client waits long for an answer of a server that has gone.
         if self.guest.process.poll() is None:

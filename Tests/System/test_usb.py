@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import pathlib
 import re
 import socket
 
@@ -56,6 +57,9 @@ def test_debian_finds_the_devices(start, debian_disk, tmp_path, controller):
     assert {"Martlet USB Keyboard", "Martlet USB Tablet"} <= set(products())
     assert "4711" in shell.run("cat /sys/bus/usb/devices/*/serial")
     assert "error" not in shell.run("dmesg | grep -i usb")
+    # All descriptors of all devices, the root hubs' among them; the kernel's own have no debug descriptor.
+    complaints = shell.run("lsusb -v 2>&1 >/dev/null | grep -v 'debug descriptor'; true").split()
+    assert not complaints, complaints
     # What moves arrives, and where it moved to.
     shell.run("ls /dev/input/by-id/*event-mouse")
     shell.run("(timeout 60 head -c 72 /dev/input/by-id/*event-mouse | od -An -v -t u2 > /tmp/events) >/dev/null 2>&1 & sleep 1")
@@ -140,3 +144,71 @@ def test_grub_starts_from_a_stick(start, grub_disk, tmp_path, controller):
     screen.wait_for(r"grub>")
     screen.press("c", "a", "t", "space", "/", "h", "e", "l", "l", "o", ".", "t", "x", "t", "enter")
     screen.wait_for(r"Hello from the disk")
+
+
+def test_grub_drives_the_controllers_itself(start, grub_disk, tmp_path):
+    """GRUB's own drivers, in place of the firmware's: a stick on EHCI, and a keyboard on UHCI."""
+    guest = start(
+        "-accel", ACCEL, "-m", "64", "-nodefaults", "-vga", "std", grub_disk, "-snapshot", "-device", "usb-ehci,id=ehci",
+        "-drive", f"if=none,id=stick,file={grub_disk},format=raw", "-device", "usb-storage,drive=stick,bus=ehci.0",
+        "-device", "piix3-usb-uhci,id=uhci", "-device", "usb-kbd,bus=uhci.0,id=kbd")
+    screen = Screen(guest)
+    screen.wait_for(r"grub>")
+    def load(module):
+        screen.type_line(f"insmod {module}")
+        screen.wait_for(rf"insmod {module}\s+grub>")
+
+    # A controller's driver takes the firmware's disks away: all else comes before it, or from the stick.
+    for module in "usbms", "usb_keyboard", "ehci":
+        load(module)
+    screen.type_line("cat (usb0,msdos1)/hello.txt")
+    screen.wait_for(r"Hello from the disk")
+    screen.type_line("clear")
+    screen.type_line("set prefix=(usb0,msdos1)/boot/grub")
+    load("uhci")
+    screen.type_line("terminal_input")
+    # It is taken as soon as it is there.
+    screen.wait_for(r"Active input terminals:\s+usb_keyboard0")
+    screen.type_line("cat (usb0,msdos1)/hello.txt")
+    screen.wait_for(r"Hello from the disk")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("controller", ["uhci", "ehci", "xhci"])
+def test_a_hundred_times_in_and_out(start, debian_disk, tmp_path, controller):
+    """Devices come and go while a stick is read, and nothing of them stays: no memory, no descriptor."""
+    image = tmp_path / "stick.img"
+    image.write_bytes(bytes(4 << 20))
+    (tmp_path / "other.img").write_bytes(bytes(1 << 20))
+    guest = start(
+        "-accel", ACCEL, debian_disk, "-snapshot", "-m", "512", *options(controller),
+        "-drive", f"if=none,id=stick,file={image},format=raw,serial=0123456789AB",
+        "-drive", f"if=none,id=other,file={tmp_path}/other.img,format=raw,serial=BA9876543210",
+        "-device", "usb-storage,drive=stick", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off", serial=True,
+        seabios_log=False)
+    shell = Shell(guest)
+    shell.log_in()
+
+    proc = pathlib.Path(f"/proc/{guest.process.pid}")
+
+    def resources():
+        status = (proc / "status").read_text()
+        return int(re.search(r"RssAnon:\s+(\d+)", status)[1]), len(list((proc / "fd").iterdir()))
+
+    disk = "/dev/disk/by-id/usb-*0123456789AB-0:0"
+    shell.run(
+        f"(while dd if=$(echo {disk}) of=/dev/null bs=64k iflag=direct; do :; done) >/dev/null 2>&1 & echo $! > /tmp/reader")
+    with Monitor(tmp_path / "qmp") as monitor:
+        for count in range(100):
+            monitor.run("device_add", driver="usb-storage", drive="other", id="other")
+            if count % 10 == 0:
+                shell.run("until ls /dev/disk/by-id/usb-*BA9876543210*; do sleep 0.1; done >/dev/null 2>&1")
+            monitor.run("device_del", id="other")
+            if count == 9:
+                before = resources()
+        after = resources()
+    # Still the same reader, and no error.
+    shell.run("kill -0 $(cat /tmp/reader)", status=0)
+    assert "I/O error, dev sda" not in shell.run("dmesg")
+    assert after[1] <= before[1]
+    assert after[0] < before[0] + 4096, (before, after)

@@ -18,6 +18,7 @@ extension ConfigurationBuilder {
       guard let file else { return }
       var drive = DriveConfiguration(file: file, media: media)
       drive.position = Position(index: index)
+      drive.isSnapshot = given.snapshot && media == .disk
       drives.append((option, drive))
     }
     if let image = options.image {
@@ -32,7 +33,8 @@ extension ConfigurationBuilder {
     add("-hdd", given.hdd, index: 3)
     add("-cdrom", given.cdrom, index: 2, media: .cdrom)
     for text in given.drive {
-      let (drive, interface) = try drive(text)
+      var (drive, interface) = try drive(text)
+      if given.snapshot && drive.media == .disk { drive.isSnapshot = true }
       switch interface {
       case .ide: drives.append(("-drive", drive))
       case .none: try addBackEnd(drive, id: drive.id)
@@ -40,11 +42,6 @@ extension ConfigurationBuilder {
       }
     }
     try configureBlockDevices()
-    if given.snapshot {
-      for index in drives.indices where drives[index].drive.media == .disk {
-        drives[index].drive.isSnapshot = true
-      }
-    }
     configuration.drives = try placed(drives)
     for index in configuration.drives.indices { try applyGlobals(to: &configuration.drives[index]) }
   }
