@@ -100,6 +100,8 @@ extension Networks.BackEnd {
   fileprivate var details: String {
     switch configuration.kind {
     case .user(let user): "net=\(user.network),restrict=\(user.isRestricted ? "on" : "off")"
+    case .tap(let tap) where tap.helper != nil:
+      "helper=\(tap.helper?.command ?? ""),br=\(tap.helper?.bridge ?? "")"
     case .tap(let tap):
       "ifname=\((port as? TapNetwork)?.interfaceName ?? ""),script=\(tap.upScript ?? "no"),"
         + "downscript=\(tap.downScript ?? "no")"

@@ -25,10 +25,10 @@ public struct NetworkBackEndConfiguration: Equatable, Sendable {
   public init(id: String, kind: Kind) { (self.id, self.kind) = (id, kind) }
 
   /// The names of the kinds.
-  public static let typeNames = ["user", "tap", "socket", "stream", "dgram", "hubport"]
+  public static let typeNames = ["user", "tap", "bridge", "socket", "stream", "dgram", "hubport"]
   /// What QEMU has besides.
   private static let foreign = [
-    "bridge", "l2tpv3", "vde", "netmap", "vhost-user", "vhost-vdpa", "af-xdp", "vmnet-host",
+    "l2tpv3", "vde", "netmap", "vhost-user", "vhost-vdpa", "af-xdp", "vmnet-host",
   ]
 
   /// Takes the properties of a back end of that type out of a list.
@@ -38,6 +38,7 @@ public struct NetworkBackEndConfiguration: Equatable, Sendable {
     switch type {
     case "user": kind = .user(try UserNetworkConfiguration(&list))
     case "tap": kind = .tap(try TapConfiguration(&list))
+    case "bridge": kind = .tap(try TapConfiguration(bridge: &list))
     case "socket": kind = try Self.socket(&list)
     case "stream": kind = .stream(try Self.stream(&list))
     case "dgram": kind = .datagram(try Self.datagram(&list))

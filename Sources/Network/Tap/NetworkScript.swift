@@ -2,12 +2,20 @@
 
 import Glibc
 
-/// A program that sets a network interface up or takes it down.
+/// A program that sets a network interface up, or takes it down, or makes it.
 enum NetworkScript {
-  /// Runs `path` with the interface's name, and waits for its end.
-  static func run(_ path: String, interface: String) throws(NetworkError) {
-    var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(path), strdup(interface), nil]
+  /// Runs the program at `path`, and waits for its end.
+  /// - Parameter descriptor: one of ours that it gets as the same number.
+  static func run(_ path: String, _ arguments: [String], passing descriptor: Int32? = nil)
+    throws(NetworkError)
+  {
+    var arguments: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    // Onto itself: it stays open in the program, and only there (glibc 2.29).
+    if let descriptor { posix_spawn_file_actions_adddup2(&actions, descriptor, descriptor) }
     // It gets neither our signal mask nor our ignored signals.
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
@@ -21,7 +29,7 @@ enum NetworkScript {
     posix_spawnattr_setsigdefault(&attributes, &all)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     var child: pid_t = 0
-    let code = posix_spawn(&child, path, nil, &attributes, &arguments, environ)
+    let code = posix_spawn(&child, path, &actions, &attributes, &arguments, environ)
     guard code == 0 else {
       throw .script(path: path, reason: "cannot be run: \(String(cString: strerror(code)))")
     }

@@ -8,6 +8,8 @@ public struct TapConfiguration: Equatable, Sendable {
   public var interfaceName: String?
   /// `fd=`: an open tap device.
   public var descriptor: Int32?
+  /// `helper=` and `br=`: a program that makes the device.
+  public var helper: BridgeHelper?
   /// `script=` and `downscript=`: programs that get the interface's name, at the start and at the end; nil for none.
   public var upScript: String?
   public var downScript: String?
@@ -19,6 +21,14 @@ public struct TapConfiguration: Equatable, Sendable {
   /// A new device.
   public init() {}
 
+  /// Whether somebody else has made the device.
+  var isMade: Bool { descriptor != nil || helper != nil }
+
+  /// Takes the properties out of a `-netdev bridge,…`: a tap in a bridge of the host's, made by a helper.
+  public init(bridge list: inout PropertyList) throws(OptionError) {
+    helper = try BridgeHelper(command: list.take("helper") ?? BridgeHelper.usual, &list)
+  }
+
   /// Takes its properties out of a `-netdev tap,…`.
   public init(_ list: inout PropertyList) throws(OptionError) {
     let option = list.option
@@ -29,11 +39,16 @@ public struct TapConfiguration: Equatable, Sendable {
       throw OptionError("\(option): ifname=\(name) must have 1 to 15 characters, none of them '/' or a space")
     }
     descriptor = try list.takeInteger("fd", in: 0...1 << 20).map { Int32($0) }
+    if let command = list.take("helper") { helper = try BridgeHelper(command: command, &list) }
     upScript = Self.script(list.take("script"))
     downScript = Self.script(list.take("downscript"))
-    guard descriptor == nil || interfaceName == nil && upScript == nil && downScript == nil else {
+    guard !isMade || interfaceName == nil && upScript == nil && downScript == nil else {
       throw OptionError(
-        "\(option): with fd= the device is made already: ifname=, script= and downscript= say nothing")
+        "\(option): with fd= and helper= somebody else makes the device: ifname=, script= and downscript= say nothing"
+      )
+    }
+    guard descriptor == nil || helper == nil else {
+      throw OptionError("\(option): give fd= or helper=, not both")
     }
     hasOffloads = try list.takeFlag("vnet_hdr") ?? true
     if let text = list.take("sndbuf") {

@@ -37,7 +37,9 @@ public final class TapNetwork: PacketPort {
     throws(NetworkError)
   {
     (self.configuration, self.id, self.log) = (configuration, id, log)
-    if let given = configuration.descriptor {
+    var made = configuration.descriptor
+    if let helper = configuration.helper { made = try helper.makeTap(id: id) }
+    if let given = made {
       descriptor = given
       _ = martlet_fcntl(given, F_SETFD, Int(FD_CLOEXEC))
       _ = martlet_fcntl(given, F_SETFL, Int(martlet_fcntl(given, F_GETFL, 0) | O_NONBLOCK))
@@ -49,9 +51,9 @@ public final class TapNetwork: PacketPort {
       }
     }
     do throws(NetworkError) {
-      if configuration.descriptor == nil { try makeInterface() } else { try examineInterface() }
+      if configuration.isMade { try examineInterface() } else { try makeInterface() }
       settleOffloads()
-      if let script = configuration.upScript { try NetworkScript.run(script, interface: interfaceName) }
+      if let script = configuration.upScript { try NetworkScript.run(script, [interfaceName]) }
     } catch {
       Glibc.close(descriptor)
       isClosed = true
@@ -78,7 +80,7 @@ public final class TapNetwork: PacketPort {
     watch?.cancel()
     watch = nil
     if let script = configuration.downScript {
-      do throws(NetworkError) { try NetworkScript.run(script, interface: interfaceName) } catch {
+      do throws(NetworkError) { try NetworkScript.run(script, [interfaceName]) } catch {
         log.warning("\(error)")
       }
     }
