@@ -95,6 +95,9 @@ public final class Machine: @unchecked Sendable {
     let board = try Board(configuration, control: self, clock: clock, loop: loop)
     self.board = board
     for drive in board.drives { tellEvents(of: drive) }
+    board.networks.onConnection = { [unowned self] stream in
+      onEvent?(.networkStream(id: stream.id, stream.isConnected ? stream.settings.address : nil))
+    }
     board.realTimeClock?.onTimeSet = { [unowned self] in onEvent?(.clockChanged(offset: $0)) }
     try traceAsConfigured(board)
     for index in 0..<configuration.topology.count {

@@ -23,6 +23,8 @@ final class Networks {
   private(set) var backEnds: [BackEnd] = []
   private(set) var wires: [PacketWire] = []
   private var hubs: [Int: PacketHub] = [:]
+  /// Told that somebody came to a stream's other end, or went.
+  var onConnection: ((StreamNetwork) -> Void)?
   private let loop: EventLoop
   private let log: Logger
 
@@ -74,7 +76,11 @@ final class Networks {
     switch configuration.kind {
     case .user(let settings): return try UserNetwork(settings, id: id, loop: loop, log: log)
     case .tap(let settings): return try TapNetwork(settings, id: id, loop: loop, log: log)
-    case .stream(let settings): return try StreamNetwork(settings, id: id, loop: loop, log: log)
+    case .stream(let settings):
+      let stream = try StreamNetwork(settings, id: id, loop: loop, log: log)
+      stream.onConnection = { [unowned self, unowned stream] in onConnection?(stream) }
+      if stream.isConnected { onConnection?(stream) }
+      return stream
     case .datagram(let settings): return try DatagramNetwork(settings, id: id, loop: loop)
     case .hubPort(let number, _):
       let hub = hubs[number] ?? PacketHub(id: number)

@@ -64,6 +64,25 @@ def test_two_machines_are_joined_by_a_socket(start):
         connection.close()
 
 
+def test_events_of_a_stream(start, tmp_path):
+    """Somebody comes to a listening stream, and goes; and the same from the client's side."""
+    guest = start("-S", "-m", "16", "-nic", "none", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off")
+    with Monitor(tmp_path / "qmp") as monitor:
+        path = f"{tmp_path}/stream"
+        address = {"type": "unix", "path": path}
+        monitor.run("netdev_add", type="stream", id="n0", server=True, addr=address)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            assert monitor.event("NETDEV_STREAM_CONNECTED") == {"netdev-id": "n0", "addr": address}
+        assert monitor.event("NETDEV_STREAM_DISCONNECTED") == {"netdev-id": "n0"}
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = {"type": "inet", "host": "127.0.0.1", "port": str(server.getsockname()[1])}
+            monitor.run("netdev_add", type="stream", id="n1", server=False, addr=address)
+            assert monitor.event("NETDEV_STREAM_CONNECTED") == {"netdev-id": "n1", "addr": address}
+            server.accept()[0].close()
+            assert monitor.event("NETDEV_STREAM_DISCONNECTED") == {"netdev-id": "n1"}
+
+
 class Server(http.server.ThreadingHTTPServer):
     """Hands out `content`, and takes what is put."""
 
@@ -103,15 +122,23 @@ class Monitor:
         self.socket.connect(str(path))
         self.stream = self.socket.makefile("rw")
         self.stream.readline()
+        self.events = []
         self.run("qmp_capabilities")
 
     def run(self, command, **arguments):
         self.stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
         self.stream.flush()
         while "event" in (answer := json.loads(self.stream.readline())):
-            pass
+            self.events.append(answer)
         assert "return" in answer, answer
         return answer["return"]
+
+    def event(self, name):
+        """The data of the next event of that name; others are passed by."""
+        while True:
+            event = self.events.pop(0) if self.events else json.loads(self.stream.readline())
+            if event.get("event") == name:
+                return event.get("data")
 
     def __enter__(self):
         return self

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import CharacterDevice
 import JSON
 import Machine
 
@@ -10,6 +11,15 @@ enum QMPEvents {
     MachineEvent.CrashAction.allCases.map(\.rawValue))
   private static let client = VNCDescription.address
   private static let server = VNCDescription.server
+
+  private static let socketAddress = SchemaType.object(
+    Structure(
+      [.required("type", .enumeration(["inet", "unix", "fd"]))], tag: "type",
+      variants: [
+        .init(value: "inet", members: [.required("host", .string), .required("port", .string)]),
+        .init(value: "unix", members: [.required("path", .string), .optional("abstract", .boolean)]),
+        .init(value: "fd", members: [.required("str", .string)]),
+      ]))
 
   static let all: [QMPEventDeclaration] =
     [
@@ -36,6 +46,8 @@ enum QMPEvents {
         .required("operation", .enumeration(["read", "write"])),
         .required("action", .enumeration(["ignore", "report", "stop"])), .optional("nospace", .boolean),
         .required("reason", .string)),
+      event("NETDEV_STREAM_CONNECTED", .required("netdev-id", .string), .required("addr", socketAddress)),
+      event("NETDEV_STREAM_DISCONNECTED", .required("netdev-id", .string)),
       event("GUEST_PANICKED", .required("action", crashAction)),
       event("GUEST_CRASHLOADED", .required("action", crashAction)),
     ]
@@ -66,6 +78,11 @@ enum QMPEvents {
       QMPEvent(
         report == .panicked ? "GUEST_PANICKED" : "GUEST_CRASHLOADED",
         [.init("action", .string(action.rawValue))])
+    case .networkStream(let id, let address?):
+      QMPEvent(
+        "NETDEV_STREAM_CONNECTED", [.init("netdev-id", .string(id)), .init("addr", told(address))])
+    case .networkStream(let id, nil):
+      QMPEvent("NETDEV_STREAM_DISCONNECTED", [.init("netdev-id", .string(id))])
     case .viewer(let viewer, let change): VNCDescription.event(viewer, change, of: machine)
     case .trayMoved(let drive, let deviceID, let isOpen):
       QMPEvent(
@@ -90,6 +107,19 @@ enum QMPEvents {
   /// What a drive is called: nothing, if only its device or its image has a name.
   private static func name(ofDrive name: String, of machine: Machine) -> String {
     machine.drives.contains { $0.name == name && $0.isAnonymous } ? "" : name
+  }
+
+  private static func told(_ address: SocketSettings.Address) -> JSONValue {
+    switch address {
+    case .tcp(let host, let port):
+      .object([.init("host", .string(host)), .init("port", .string("\(port)")), .init("type", "inet")])
+    case .unix(let path, let isAbstract):
+      .object(
+        [.init("path", .string(path))] + (isAbstract ? [.init("abstract", .bool(true))] : []) + [
+          .init("type", "unix")
+        ])
+    case .descriptor(let number): .object([.init("str", .string("\(number)")), .init("type", "fd")])
+    }
   }
 
   private static func told(_ cause: MachineEvent.Cause) -> [JSONValue.Member] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import Bus
+import CharacterDevice
 import VNC
 
 /// Something that monitors tell their clients. Told with the machine's lock held, on any thread.
@@ -38,6 +39,8 @@ public enum MachineEvent: Sendable {
   case deviceRemoved(id: String?, name: String)
   /// The guest says that it has crashed; what the machine does about it.
   case crashed(CrashReport, then: CrashAction)
+  /// Somebody is at the other end of a network's stream socket, or nobody any more (nil).
+  case networkStream(id: String, SocketSettings.Address?)
   /// A viewer of the screen came or went.
   case viewer(ViewerFacts, ViewerEvent)
   /// The host could not do what a drive was asked.

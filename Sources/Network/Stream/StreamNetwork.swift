@@ -18,7 +18,8 @@ public final class StreamNetwork: PacketPort {
 
   private static let sendFlags = Int32(MSG_NOSIGNAL | MSG_DONTWAIT)
 
-  private let settings: SocketSettings
+  /// What it was made from.
+  public let settings: SocketSettings
   private let loop: EventLoop
   private let log: Logger
   private var listener: (descriptor: Int32, file: HostSocket.File?)?
@@ -33,8 +34,10 @@ public final class StreamNetwork: PacketPort {
   private let pieces = UnsafeMutableBufferPointer<iovec>.allocate(capacity: PacketLimits.mostPieces + 1)
   private var isRefused = false
   private var isCardWaiting = false
-  /// Told that somebody came (the address) or went (nil).
-  public var onConnection: ((String?) -> Void)?
+  /// Told that somebody came or went: see ``isConnected``.
+  public var onConnection: (() -> Void)?
+  /// Whether there is somebody at the other end.
+  public var isConnected: Bool { connection != nil }
 
   /// Opens the socket: listens, or connects.
   public init(_ settings: SocketSettings, id: String, loop: EventLoop, log: Logger) throws(NetworkError) {
@@ -104,7 +107,7 @@ public final class StreamNetwork: PacketPort {
     }
     connection = descriptor
     listenWatch?.interest = []
-    onConnection?("\(settings.address)")
+    onConnection?()
   }
 
   private func disconnect(forGood: Bool = false) {
@@ -116,7 +119,7 @@ public final class StreamNetwork: PacketPort {
     incoming.removeAll()
     outgoing.removeAll()
     (sentOfFirst, isRefused) = (0, false)
-    onConnection?(nil)
+    onConnection?()
     guard !forGood else { return }
     listenWatch?.interest = .readable
     retry?.arm(afterMilliseconds: settings.reconnectSeconds * 1000)
