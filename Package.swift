@@ -101,12 +101,13 @@ let package = Package(
     // Devices: what the guest sees.
     room("Chipset", uses: ["CPU", "Bus", "PCI", "GuestMemory", "CharacterDevice"]),
     room("Firmware", uses: ["Bus", "PCI", "GuestMemory", log]),
-    room("IDE", uses: ["Bus", "PCI", "GuestMemory", "Block"]),
+    room("SCSI", uses: ["Block"]),
+    room("IDE", uses: ["Bus", "PCI", "GuestMemory", "Block", "SCSI"]),
     room("VGA", uses: ["Bus", "PCI", "GuestMemory", "Display", "CPixman"]),
     room("Serial", uses: ["Bus", "CharacterDevice"]),
     room("NIC", uses: ["CZlib", "Bus", "PCI", "GuestMemory", "Network"]),
     room("Input", uses: ["Bus", "Display"]),
-    room("USB", uses: ["Bus", "PCI", "GuestMemory", "Block", "CharacterDevice", "Display"]),
+    room("USB", uses: ["Bus", "PCI", "GuestMemory", "Block", "SCSI", "CharacterDevice", "Display"]),
 
     // The board, what controls it, and the command.
     room(

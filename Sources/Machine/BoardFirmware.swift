@@ -118,7 +118,7 @@ extension Board {
         let controller = usbControllers.first(where: { $0.bus === device.bus })
       else { return nil }
       return BootOrder.Candidate(
-        letter: "c", index: drive.bootIndex,
+        letter: drive.media == .disk ? "c" : "d", index: drive.bootIndex,
         path: FirmwarePath.usbStorage(controller: controller.address, port: device.port.path))
     }
     let cards = networkCards.map { card in

@@ -32,9 +32,6 @@ extension Board {
       return pointer
     case .storage(let driveName):
       let drive = try freeDrive(driveName)
-      guard drive.kind == .disk else {
-        throw MachineError("usb-storage: '\(driveName)' is a CD; only disks go on sticks: use ide-cd")
-      }
       return USBStorage(drive: drive, isRemovable: configuration.isRemovable, name: name)
     case .hub: return USBHub(bus: nil, name: name, serial: serial)
     case .serial(let text):

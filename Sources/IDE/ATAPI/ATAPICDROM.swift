@@ -2,6 +2,7 @@
 
 import Block
 import Bus
+import SCSI
 
 /// An ATAPI CD-ROM drive (ATA/ATAPI-6, PACKET feature set; MMC-4) with a disc of one data track, or none.
 final class ATAPICDROM: IDEDevice, DriveMediumObserver {
@@ -32,37 +33,25 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     var isOutdated = false
   }
 
-  static let sectorByteCount = 2048
+  static let sectorByteCount = SCSICD.blockByteCount
   private(set) var transfer = Transfer()
   private(set) var packet = [UInt8](repeating: 0, count: 12)
-  var sense = SenseCode.none
-  /// A unit attention that commands report before they do anything.
-  private var attention: SenseCode?
-  /// What GET EVENT STATUS NOTIFICATION tells next of the medium: 0 nothing, 1 eject wanted, 2 new medium, 3 removed.
-  var mediaEvent: UInt8 = 0
+  /// What does the packets' commands.
+  let logicalUnit: SCSICD
   private var transferMode: UInt8 = 0x42
 
   override init(drive: Drive, unit: Int, channel: any IDEChannelPort, trace: TraceCategory) {
+    logicalUnit = SCSICD(drive: drive)
     super.init(drive: drive, unit: unit, channel: channel, trace: trace)
     drive.observer = self
     taskFile.error = 1
     putSignature()
-    forgetMedium()
-  }
-
-  /// After power-on, of which no unit attention tells, as in QEMU: the first command may be a read.
-  private func forgetMedium() {
-    sense = .none
-    attention = nil
-    mediaEvent = 0
   }
 
   override func resetHardware() {
     super.resetHardware()
-    // The lock does not outlive a reset (MMC-4, section 6.13).
-    drive.isLocked = false
     transferMode = 0x42
-    forgetMedium()
+    logicalUnit.reset()
   }
 
   override func putSignature() {
@@ -80,30 +69,19 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     isIdentify = false
   }
 
-  /// A disc that can be read.
-  var medium: (any BlockDevice)? { drive.isTrayOpen ? nil : drive.medium }
-  /// Sectors of 2048 bytes.
-  var sectorCount: UInt64 { (medium?.byteCount ?? 0) / UInt64(Self.sectorByteCount) }
-
   // MARK: The medium from outside
 
   func driveMediumChanged(_ drive: Drive) {
-    // Behind an open tray nobody sees it.
-    if !drive.isTrayOpen { announceMedium() }
+    logicalUnit.mediumChanged()
     transfer.isOutdated = true
   }
 
   func driveTrayMoved(_ drive: Drive) {
-    announceMedium()
+    logicalUnit.trayMoved()
     transfer.isOutdated = true
   }
 
-  private func announceMedium() {
-    mediaEvent = medium == nil ? 3 : 2
-    attention = .mediumChanged
-  }
-
-  func driveEjectRequested(_ drive: Drive) { mediaEvent = 1 }
+  func driveEjectRequested(_ drive: Drive) { logicalUnit.ejectRequested() }
 
   // MARK: Commands
 
@@ -169,9 +147,9 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
   }
 
   /// The end of a packet command with a check condition: the sense key is in the error register.
-  func fail(_ code: SenseCode) {
+  private func fail(_ code: SCSISense) {
     trace("atapi \(unit): sense \(hex(code.key))/\(hex(code.code))/\(hex(code.qualifier))")
-    sense = code
+    logicalUnit.sense = code
     transfer = Transfer()
     wantsDMA = false
     taskFile.error = code.key << 4 | ATAError.aborted
@@ -183,8 +161,8 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
   }
 
   /// The end of a packet command without data.
-  func succeed() {
-    sense = .none
+  private func succeed() {
+    logicalUnit.sense = .none
     finishCommand()
   }
 
@@ -221,48 +199,35 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
   private var isIdentify = false
 
   private func runPacket() {
-    let operation = SCSICommand(rawValue: packet[0])
     trace("atapi \(unit): packet \(packet.map { hex($0) }.joined(separator: " "))")
-    // Unit attention comes before everything but these (SPC-3, section 5.3.4).
-    if let pending = attention, operation != .inquiry, operation != .requestSense,
-      operation != .getEventStatus,
-      operation != .getConfiguration
-    {
-      attention = nil
-      return fail(pending)
+    let action = withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { command in
+      command.initializeMemory(as: UInt8.self, repeating: 0)
+      command.copyBytes(from: packet)
+      return logicalUnit.begin(UnsafeRawBufferPointer(command), unit: 0)
     }
-    guard let operation else { return fail(.invalidOperation) }
-    perform(operation)
-  }
-
-  /// REQUEST SENSE takes a unit attention that nobody has seen.
-  func takeSense() -> SenseCode {
-    defer {
-      sense = .none
-      attention = nil
+    switch action {
+    case .failed: fail(logicalUnit.sense)
+    case .reply(let count): reply(count: count)
+    case .read(let offset, let byteCount):
+      readSectors(
+        offset / UInt64(Self.sectorByteCount), count: Int(clamping: byteCount / UInt64(Self.sectorByteCount)))
+    case .good, .parameters, .write, .flush: succeed()
     }
-    return attention ?? sense
   }
 
   // MARK: Data phase
 
-  /// Sends an answer of `count` bytes that lies in the buffer, cut to what the guest asked for.
-  func reply(count: Int, limit: Int) {
-    let length = min(count, limit, Self.bufferByteCount)
-    guard length > 0 else { return succeed() }
-    sense = .none
+  /// Sends the unit's reply.
+  private func reply(count: Int) {
+    buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: logicalUnit.reply[..<count]))
     transfer.kind = .reply
-    transfer.buffered = length
+    transfer.buffered = count
     transfer.sent = 0
     sendBuffered()
   }
 
   /// Reads sectors of the disc.
-  func readSectors(_ lba: UInt64, count: Int) {
-    guard medium != nil else { return fail(.noMedium) }
-    guard lba <= sectorCount, UInt64(count) <= sectorCount - lba else { return fail(.addressOutOfRange) }
-    guard count > 0 else { return succeed() }
-    sense = .none
+  private func readSectors(_ lba: UInt64, count: Int) {
     transfer.kind = .read
     transfer.lba = lba
     transfer.remaining = count
@@ -280,9 +245,7 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
 
   /// The rest of the read would come from another disc: this command ends with the unit attention.
   private func failOutdated() {
-    let code = attention ?? .mediumChanged
-    attention = nil
-    fail(code)
+    fail(logicalUnit.takeAttention() ?? .mediumChanged)
   }
 
   private func sendBuffered() {
@@ -339,7 +302,7 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
   private func dmaFault() {
     channel.busMaster.status |= BusMasterStatus.error
     channel.busMaster.status &= ~BusMasterStatus.active
-    fail(SenseCode(key: 4, code: 0x44))
+    fail(.internalFailure)
   }
 
   private func copyBufferedByDMA() {
@@ -369,7 +332,7 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     guard result == .success else {
       trace("atapi \(unit): read at \(transfer.lba) failed: \(result)")
       channel.busMaster.status &= ~BusMasterStatus.active
-      return fail(drive.medium == nil ? .noMedium : .mediumError)
+      return fail(drive.medium == nil ? .noMedium : .unrecoveredRead)
     }
     let sectors = transfer.dmaByteCount / Self.sectorByteCount
     transfer.lba += UInt64(sectors)
@@ -423,9 +386,7 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     var registers: IDEDeviceRegisters
     var transfer: Transfer
     var packet: [UInt8]
-    var sense: SenseCode
-    var attention: SenseCode?
-    var mediaEvent: UInt8
+    var logicalUnit: SCSIUnitState
     var transferMode: UInt8
     var isIdentify: Bool
     var isTrayOpen: Bool
@@ -434,8 +395,8 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
 
   func save() -> State {
     State(
-      registers: saveRegisters(), transfer: transfer, packet: packet, sense: sense, attention: attention,
-      mediaEvent: mediaEvent, transferMode: transferMode, isIdentify: isIdentify,
+      registers: saveRegisters(), transfer: transfer, packet: packet, logicalUnit: logicalUnit.save(),
+      transferMode: transferMode, isIdentify: isIdentify,
       isTrayOpen: drive.isTrayOpen,
       isLocked: drive.isLocked)
   }
@@ -465,9 +426,7 @@ final class ATAPICDROM: IDEDevice, DriveMediumObserver {
     try restoreRegisters(state.registers)
     transfer = state.transfer
     packet = state.packet
-    sense = state.sense
-    attention = state.attention
-    mediaEvent = state.mediaEvent
+    logicalUnit.restore(state.logicalUnit)
     transferMode = state.transferMode
     isIdentify = state.isIdentify
     drive.moveTray(isOpen: state.isTrayOpen)

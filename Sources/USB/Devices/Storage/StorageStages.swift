@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import Block
+import SCSI
 
 // The stages of a command: wrapper, data, status (Bulk-Only Transport 1.0 section 5). A transfer that cannot be finished
 // yet stays with us and is served again when the drive has done something; positions move when it ends.
@@ -51,7 +52,7 @@ extension USBStorage {
       // What is beyond the command's length is zero.
       for index in (15 + commandCount)..<31 { wrapper[index] = 0 }
       let command = UnsafeRawBufferPointer(rebasing: wrapper[15..<31])
-      begin(disk.begin(command, unit: wrapper[13]), hostReads: wrapper[12] & 0x80 != 0)
+      begin(unit.begin(command, unit: wrapper[13]), hostReads: wrapper[12] & 0x80 != 0)
       return .success
     }
   }
@@ -102,7 +103,7 @@ extension USBStorage {
         pad(transfer, atMost: transport.hostByteCount &- position)
       } else if transport.source == .reply {
         let end = Int(min(transport.deviceByteCount, transport.hostByteCount))
-        transfer.write(UnsafeRawBufferPointer(rebasing: disk.reply[Int(position)..<end]))
+        transfer.write(UnsafeRawBufferPointer(rebasing: unit.reply[Int(position)..<end]))
       } else if !isBusy, windowStart..<(windowStart &+ UInt64(windowCount)) ~= position {
         transfer.write(
           UnsafeRawBufferPointer(rebasing: buffer[Int(position &- windowStart)..<windowCount]))
@@ -194,7 +195,7 @@ extension USBStorage {
     transport.stage = .status
     if transport.source == .parameters, transport.position >= transport.deviceByteCount {
       let count = min(windowCount, Int(clamping: transport.deviceByteCount))
-      let (action, ranges) = disk.finish(parameters: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      let (action, ranges) = unit.finish(parameters: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       if action == .failed { transport.status = .failed }
       transport.discards = ranges.map { StorageTransport.Range(offset: $0.offset, byteCount: $0.byteCount) }
     }
@@ -237,7 +238,7 @@ extension USBStorage {
 
   /// The data ends there; the status tells that the command failed.
   private func failData(_ reason: SCSISense, at position: UInt64) {
-    _ = disk.fail(reason)
+    _ = unit.fail(reason)
     transport.status = .failed
     transport.deviceByteCount = min(transport.deviceByteCount, position)
   }

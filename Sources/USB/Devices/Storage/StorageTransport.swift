@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import SCSI
+
 /// Where a bulk-only disk is in a command, as far as it outlives a transfer.
 struct StorageTransport: Codable, Equatable, Sendable {
   enum Stage: String, Codable, Sendable {

@@ -2,15 +2,16 @@
 
 import Block
 import Bus
+import SCSI
 
-/// A disk on the bulk-only transport (USB Mass Storage Class, Bulk-Only Transport 1.0): QEMU's `usb-storage`.
+/// A disk or a CD-ROM drive on the bulk-only transport (USB Mass Storage Class, Bulk-Only Transport 1.0): QEMU's `usb-storage`.
 ///
 /// Commands come by endpoint 2, data by 2 or 1, the status by 1. Where the drive has less data than the host asked for,
 /// zeroes follow (section 6.7.2); where the host sends more than the drive takes, the rest is thrown away. The status
 /// tells the difference.
 public final class USBStorage: USBDevice, Device, BlockRequestOwner, DriveMediumObserver {
   public let deviceName: String
-  let disk: SCSIDisk
+  let unit: any SCSIUnit
   var transport = StorageTransport()
   /// Data on its way: what was read ahead, or what is gathered for the next write.
   let buffer = UnsafeMutableRawBufferPointer.allocate(
@@ -25,13 +26,13 @@ public final class USBStorage: USBDevice, Device, BlockRequestOwner, DriveMedium
   /// Transfers are being served: what the drive does at once is taken up there.
   private var isServing = false
 
-  /// A disk that is not plugged in.
+  /// One that is not plugged in.
   /// - Parameters:
   ///   - drive: where its blocks are; its serial number is the device's.
-  ///   - isRemovable: it says that its medium can be taken out.
+  ///   - isRemovable: a disk says that its medium can be taken out.
   public init(drive: Drive, isRemovable: Bool = false, name: String = "usb-storage") {
     deviceName = name
-    disk = SCSIDisk(drive: drive, isRemovable: isRemovable)
+    unit = drive.kind == .cdrom ? SCSICD(drive: drive) : SCSIDisk(drive: drive, isRemovable: isRemovable)
     func configuration(_ maxPacketSize: UInt16, maxBurst: UInt8 = 0) -> USBConfigurationDescription {
       USBConfigurationDescription(
         isSelfPowered: true, maxPower: 0,
@@ -47,7 +48,7 @@ public final class USBStorage: USBDevice, Device, BlockRequestOwner, DriveMedium
     super.init(
       USBDescription(
         vendor: 0x46F4, product: 0x0001, release: 0x0100,
-        strings: ["Martlet", "Martlet USB Disk", drive.serial],
+        strings: ["Martlet", drive.kind == .cdrom ? "Martlet USB CD-ROM" : "Martlet USB Disk", drive.serial],
         configurations: [
           .full: configuration(64), .high: configuration(512), .superSpeed: configuration(1024, maxBurst: 15),
         ]))
@@ -83,7 +84,7 @@ public final class USBStorage: USBDevice, Device, BlockRequestOwner, DriveMedium
 
   public override func pulledOut() {
     startAnew()
-    disk.reset()
+    unit.reset()
   }
 
   private func startAnew() {
@@ -106,7 +107,7 @@ public final class USBStorage: USBDevice, Device, BlockRequestOwner, DriveMedium
         UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(Int(clamping: count), buffer.count)]))
     }
     isBusy = true
-    disk.drive.submit(request)
+    unit.drive.submit(request)
   }
 
   public func blockRequestCompleted(_ request: BlockRequest) {
@@ -138,24 +139,21 @@ public final class USBStorage: USBDevice, Device, BlockRequestOwner, DriveMedium
   private func abandonRequest() {
     guard request.isInFlight else { return }
     isAbandoned = true
-    disk.drive.cancel(request)
+    unit.drive.cancel(request)
     // What the host has begun cannot be taken back: it is waited for.
-    if request.isInFlight { disk.drive.medium?.drain() }
+    if request.isInFlight { unit.drive.medium?.drain() }
     isAbandoned = false
     isBusy = false
   }
 
   public func driveMediumChanged(_ drive: Drive) {
     windowCount = 0
-    disk.sense = .mediumChanged
+    unit.mediumChanged()
   }
 
-  /// READ CAPACITY tells the new size from now on (SPC-3: CAPACITY DATA HAS CHANGED).
-  public func driveResized(_ drive: Drive) { disk.sense = .capacityChanged }
-
-  public func driveTrayMoved(_ drive: Drive) { disk.sense = .mediumChanged }
-
-  public func driveEjectRequested(_ drive: Drive) { disk.sense = .removalRequest }
+  public func driveResized(_ drive: Drive) { unit.resized() }
+  public func driveTrayMoved(_ drive: Drive) { unit.trayMoved() }
+  public func driveEjectRequested(_ drive: Drive) { unit.ejectRequested() }
 
   // MARK: Life
 
@@ -165,14 +163,14 @@ public final class USBStorage: USBDevice, Device, BlockRequestOwner, DriveMedium
     public static let version = 1
     var core: USBDeviceCore
     var transport: StorageTransport
-    var sense: SCSISense
+    var unit: SCSIUnitState
     /// The reply, or what was gathered and not yet written.
     var bytes: [UInt8]
   }
 
   public func save() -> State {
-    let bytes = transport.source == .reply ? UnsafeRawBufferPointer(disk.reply) : unwritten
-    return State(core: saveCore(), transport: transport, sense: disk.sense, bytes: Array(bytes))
+    let bytes = transport.source == .reply ? UnsafeRawBufferPointer(unit.reply) : unwritten
+    return State(core: saveCore(), transport: transport, unit: unit.save(), bytes: Array(bytes))
   }
 
   public func restore(_ state: State) throws(RestoreError) {
@@ -182,11 +180,11 @@ public final class USBStorage: USBDevice, Device, BlockRequestOwner, DriveMedium
     abandonRequest()
     try restore(core: state.core)
     transport = state.transport
-    disk.sense = state.sense
+    unit.restore(state.unit)
     windowCount = 0
     windowStart = transport.position &- UInt64(state.bytes.count)
     if transport.source == .reply {
-      disk.reply.copyBytes(from: state.bytes.prefix(disk.reply.count))
+      unit.reply.copyBytes(from: state.bytes.prefix(unit.reply.count))
     } else {
       buffer.copyBytes(from: state.bytes)
       windowCount = state.bytes.count

@@ -4,21 +4,23 @@ import Block
 
 /// The commands of a direct-access block device (SPC-3, SBC-2) with blocks of 512 bytes; what moves its data is not its
 /// concern.
-final class SCSIDisk {
+public final class SCSIDisk: SCSIUnit {
   /// The longest reply in bytes.
-  static let replyByteCount = 512
+  private static let replyByteCount = 512
   /// The longest list of parameters in bytes: UNMAP's.
-  static let parameterByteCount = 4096
-  static let blockByteCount: UInt64 = 512
+  public static let parameterByteCount = 4096
+  public static let blockByteCount: UInt64 = 512
 
-  let drive: Drive
+  public let drive: Drive
   private let isRemovable: Bool
-  let reply = UnsafeMutableRawBufferPointer.allocate(byteCount: SCSIDisk.replyByteCount, alignment: 8)
-  var sense = SCSISense.none
+  public let reply = UnsafeMutableRawBufferPointer.allocate(byteCount: SCSIDisk.replyByteCount, alignment: 8)
+  public var sense = SCSISense.none
   /// The operation code of the present command.
   private(set) var operation: UInt8 = 0
 
-  init(drive: Drive, isRemovable: Bool) {
+  /// A disk that is the drive's.
+  /// - Parameter isRemovable: it says that its medium can be taken out.
+  public init(drive: Drive, isRemovable: Bool) {
     self.drive = drive
     self.isRemovable = isRemovable
     reply.initializeMemory(as: UInt8.self, repeating: 0)
@@ -29,7 +31,7 @@ final class SCSIDisk {
   private var blockCount: UInt64 { (drive.medium?.byteCount ?? 0) / Self.blockByteCount }
 
   /// Forgets errors.
-  func reset() {
+  public func reset() {
     sense = .none
     drive.isLocked = false
   }
@@ -38,7 +40,7 @@ final class SCSIDisk {
 
   /// Begins a command.
   /// - Parameter command: the command descriptor block, of 16 bytes.
-  func begin(_ command: UnsafeRawBufferPointer, unit: UInt8) -> SCSIAction {
+  public func begin(_ command: UnsafeRawBufferPointer, unit: UInt8) -> SCSIAction {
     guard command.count >= 16 else { return fail(.invalidCommand) }
     operation = command[0]
     typealias Operation = SCSIOperation
@@ -49,7 +51,7 @@ final class SCSIDisk {
     case Operation.requestSense: return requestSense(limit: Int(command[4]))
     case Operation.inquiry: return inquiry(command, unit: unit)
     case Operation.reportLUNs:
-      return reply([0, 0, 0, 8] + [UInt8](repeating: 0, count: 12), limit: Int(clamping: dword(command, 6)))
+      return reply([0, 0, 0, 8] + [UInt8](repeating: 0, count: 12), limit: Int(clamping: command.dword(6)))
     default: break
     }
     // A pending unit attention is told once, to what is not asked for information.
@@ -60,19 +62,19 @@ final class SCSIDisk {
     case Operation.testUnitReady: return drive.medium == nil ? fail(.noMedium) : .good
     case Operation.read6, Operation.write6: return transfer6(command)
     case Operation.read10, Operation.write10:
-      return transfer(command, block: UInt64(dword(command, 2)), count: UInt64(word(command, 7)))
+      return transfer(command, block: UInt64(command.dword(2)), count: UInt64(command.word(7)))
     case Operation.read12, Operation.write12:
-      return transfer(command, block: UInt64(dword(command, 2)), count: UInt64(dword(command, 6)))
+      return transfer(command, block: UInt64(command.dword(2)), count: UInt64(command.dword(6)))
     case Operation.read16, Operation.write16:
-      return transfer(command, block: quad(command, 2), count: UInt64(dword(command, 10)))
-    case Operation.verify10: return verify(command, UInt64(dword(command, 2)), UInt64(word(command, 7)))
-    case Operation.verify16: return verify(command, quad(command, 2), UInt64(dword(command, 10)))
-    case Operation.seek10: return dword(command, 2) < blockCount ? .good : fail(.outOfRange)
+      return transfer(command, block: command.quad(2), count: UInt64(command.dword(10)))
+    case Operation.verify10: return verify(command, UInt64(command.dword(2)), UInt64(command.word(7)))
+    case Operation.verify16: return verify(command, command.quad(2), UInt64(command.dword(10)))
+    case Operation.seek10: return command.dword(2) < blockCount ? .good : fail(.outOfRange)
     case Operation.readCapacity10: return readCapacity10()
-    case Operation.readFormatCapacities: return readFormatCapacities(limit: Int(word(command, 7)))
+    case Operation.readFormatCapacities: return readFormatCapacities(limit: Int(command.word(7)))
     case Operation.serviceActionIn16:
       guard command[1] & 0x1F == Operation.readCapacity16 else { return fail(.invalidField) }
-      return readCapacity16(limit: Int(clamping: dword(command, 10)))
+      return readCapacity16(limit: Int(clamping: command.dword(10)))
     case Operation.synchronizeCache10, Operation.synchronizeCache16: return .flush
     case Operation.startStopUnit: return startStop(command[4])
     case Operation.preventAllowMediumRemoval:
@@ -84,7 +86,7 @@ final class SCSIDisk {
     case Operation.modeSelect6: return .parameters(Int(command[4]))
     case Operation.unmap:
       guard drive.medium?.isReadOnly == false else { return fail(.writeProtected) }
-      return .parameters(Int(word(command, 7)))
+      return .parameters(Int(command.word(7)))
     default: return fail(.invalidCommand)
     }
   }
@@ -98,22 +100,10 @@ final class SCSIDisk {
     }
   }
 
-  /// Keeps the reason for REQUEST SENSE.
-  func fail(_ reason: SCSISense) -> SCSIAction {
-    sense = reason
-    return .failed
-  }
-
-  private func reply(_ bytes: [UInt8], limit: Int) -> SCSIAction {
-    let count = min(bytes.count, reply.count, max(limit, 0))
-    reply.copyBytes(from: bytes.prefix(count))
-    return count == 0 ? .good : .reply(count)
-  }
-
   // MARK: Reading and writing (SBC-2 sections 5.5 to 5.8 and 5.24 to 5.28)
 
   private func transfer6(_ command: UnsafeRawBufferPointer) -> SCSIAction {
-    let block = UInt64(dword(command, 0) & 0x1F_FFFF)
+    let block = UInt64(command.dword(0) & 0x1F_FFFF)
     return transfer(command, block: block, count: command[4] == 0 ? 256 : UInt64(command[4]))
   }
 
@@ -143,15 +133,17 @@ final class SCSIDisk {
 
   /// The parameters are there (UNMAP: SBC-3 section 5.28).
   /// - Returns: what else is to be done, and the ranges to discard: byte offsets and counts.
-  func finish(parameters: UnsafeRawBufferPointer) -> (SCSIAction, [(offset: UInt64, byteCount: UInt64)]) {
+  public func finish(parameters: UnsafeRawBufferPointer) -> (
+    SCSIAction, [(offset: UInt64, byteCount: UInt64)]
+  ) {
     guard operation == SCSIOperation.unmap else { return (.good, []) }
     guard parameters.count >= 8 else { return (.good, []) }
     var ranges: [(offset: UInt64, byteCount: UInt64)] = []
-    let end = min(parameters.count, 8 + Int(word(parameters, 2)))
+    let end = min(parameters.count, 8 + Int(parameters.word(2)))
     var position = 8
     while position + 16 <= end {
-      let block = quad(parameters, position)
-      let count = UInt64(dword(parameters, position + 8))
+      let block = parameters.quad(position)
+      let count = UInt64(parameters.dword(position + 8))
       guard isInside(block, count) else { return (fail(.outOfRange), []) }
       if count > 0 { ranges.append((block * Self.blockByteCount, count * Self.blockByteCount)) }
       position += 16
@@ -162,7 +154,7 @@ final class SCSIDisk {
   // MARK: What it is (SPC-3 sections 6.4 and 7.6)
 
   private func inquiry(_ command: UnsafeRawBufferPointer, unit: UInt8) -> SCSIAction {
-    let limit = Int(word(command, 3))
+    let limit = Int(command.word(3))
     let type: UInt8 = unit == 0 ? 0 : 0x7F
     guard command[1] & 1 != 0 else {
       guard command[2] == 0 else { return fail(.invalidField) }
@@ -200,8 +192,7 @@ final class SCSIDisk {
   private func requestSense(limit: Int) -> SCSIAction {
     let told = sense
     sense = .none
-    return reply(
-      [0x70, 0, told.key, 0, 0, 0, 0, 10, 0, 0, 0, 0, told.code, told.qualifier, 0, 0, 0, 0], limit: limit)
+    return reply(senseData(told), limit: limit)
   }
 
   private func readCapacity10() -> SCSIAction {
@@ -226,7 +217,7 @@ final class SCSIDisk {
     // LOEJ.
     guard flags & 2 != 0, isRemovable else { return .good }
     let opens = flags & 1 == 0
-    guard !opens || !drive.isLocked else { return fail(SCSISense(5, 0x53, 2)) }
+    guard !opens || !drive.isLocked else { return fail(.removalPrevented) }
     drive.moveTray(isOpen: opens)
     return .good
   }
@@ -244,31 +235,20 @@ final class SCSIDisk {
     let parameter: UInt8 = (drive.medium?.isReadOnly == true ? 0x80 : 0) | 0x10
     if isLong {
       let length = UInt8(truncatingIfNeeded: pages.count + 6)
-      return reply([0, length, 0, parameter, 0, 0, 0, 0] + pages, limit: Int(word(command, 7)))
+      return reply([0, length, 0, parameter, 0, 0, 0, 0] + pages, limit: Int(command.word(7)))
     }
     return reply(
       [UInt8(truncatingIfNeeded: pages.count + 3), 0, parameter, 0] + pages, limit: Int(command[4]))
   }
 
-  // MARK: Bytes, the highest first
+  // MARK: From outside
 
-  private func word(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt16 {
-    UInt16(bytes[offset]) << 8 | UInt16(bytes[offset + 1])
-  }
+  public func mediumChanged() { sense = .mediumChanged }
+  public func trayMoved() { sense = .mediumChanged }
+  public func ejectRequested() { sense = .removalRequest }
+  /// READ CAPACITY tells the new size from now on (SPC-3: CAPACITY DATA HAS CHANGED).
+  public func resized() { sense = .capacityChanged }
 
-  private func dword(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt32 {
-    UInt32(word(bytes, offset)) << 16 | UInt32(word(bytes, offset + 2))
-  }
-
-  private func quad(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt64 {
-    UInt64(dword(bytes, offset)) << 32 | UInt64(dword(bytes, offset + 4))
-  }
-
-  private func bytes(_ value: UInt64) -> [UInt8] {
-    [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> UInt64($0)) }
-  }
-
-  private func text(_ text: String, _ count: Int) -> [UInt8] {
-    Array((Array(text.utf8) + [UInt8](repeating: 0x20, count: count)).prefix(count))
-  }
+  public func save() -> SCSIUnitState { SCSIUnitState(sense: sense) }
+  public func restore(_ state: SCSIUnitState) { sense = state.sense }
 }
