@@ -27,6 +27,9 @@ extension Board {
       throw MachineError("Duplicate device ID '\(name)'")
     }
     let device = try makeUSBDevice(configuration, name: name, clock: clock)
+    if let version = configuration.version, !device.limit(toVersion: version) {
+      throw MachineError("\(configuration.driver): usb_version=\(version) leaves it no speed")
+    }
     let (bus, port) = try place(of: configuration, for: device, clock: clock)
     // USB 2.0 section 4.1.1: five hubs in a row. A port's path has a number for each, and its own.
     guard configuration.kind != .hub || port.path.split(separator: ".").count <= Self.usbHubLimit else {

@@ -16,6 +16,7 @@ extension Machine {
     ("fw_cfg", "what the firmware asks about the machine"), ("i8042", "commands to the keyboard controller"),
     ("ide", "commands to disks and CDs"), ("int", "interrupts and exceptions, with registers (soft engine)"),
     ("ehci", "ports of EHCI controllers"), ("uhci", "ports of UHCI controllers"),
+    ("xhci", "ports and refused commands of xHCI controllers"),
     ("pci", "accesses to PCI configuration space"),
     ("vnc", "viewers that come and go"),
   ]

@@ -46,4 +46,17 @@ import Testing
     #expect(description.descriptor(type: 3, index: 9, speed: .full) == nil)
     #expect(description.descriptor(type: 6, index: 0, speed: .superSpeed) == nil)
   }
+
+  @Test func versionLeavesOutFasterSpeeds() throws {
+    let device = EchoDevice(speeds: [.full, .high, .superSpeed])
+    #expect(device.limit(toVersion: 2) && device.speeds == [.full, .high])
+    let port = USBPort(index: 0, path: "1", speeds: .all, host: nil)
+    #expect(port.attach(device) && device.speed == .high)
+    port.detach()
+    #expect(device.limit(toVersion: 1) && device.speeds == .full)
+    #expect(port.attach(device) && device.speed == .full)
+    // It does not tell of what it could have.
+    #expect(device.description.descriptor(type: USBDescriptorType.deviceQualifier, index: 0, speed: .full) == nil)
+    #expect(!EchoDevice(speeds: [.high]).limit(toVersion: 1))
+  }
 }

@@ -92,6 +92,9 @@ public struct USBDeviceConfiguration: Sendable, Equatable {
   /// `removable=` of a disk: whether it says that its medium can be taken out.
   public var isRemovable = false
 
+  /// `usb_version=`: 1, 2 or 3, which leaves out faster speeds; nil for all it has.
+  public var version: Int?
+
   /// A device in the first free port.
   public init(_ kind: Kind) { self.kind = kind }
 
@@ -132,8 +135,7 @@ public struct USBDeviceConfiguration: Sendable, Equatable {
     if let port, !Self.isPortPath(port) {
       throw OptionError("\(list.option): port=\(port) must be a port's number, or such as 1.3 behind a hub")
     }
-    // QEMU's devices of two speeds may be told to have one only; these fit every port.
-    _ = try list.takeInteger("usb_version", in: 1...3)
+    version = try list.takeInteger("usb_version", in: 1...3)
   }
 
   /// Numbers with dots between them, five at most.

@@ -121,6 +121,13 @@ public struct USBDescription: Sendable {
     self.configurations = configurations
   }
 
+  /// The same at some speeds only.
+  func limited(to speeds: USBSpeeds) -> USBDescription {
+    USBDescription(
+      vendor: vendor, product: product, release: release, classCode: classCode, strings: strings,
+      configurations: configurations.filter { speeds.contains(USBSpeeds($0.key)) })
+  }
+
   /// All speeds it has a configuration for.
   public var speeds: USBSpeeds {
     configurations.keys.reduce(into: []) { $0.formUnion(USBSpeeds($1)) }

@@ -9,9 +9,9 @@ import Bus
 /// its port. All with the machine's lock held.
 open class USBDevice {
   /// What it says of itself.
-  public let description: USBDescription
+  public private(set) var description: USBDescription
   /// The speeds it can be connected at.
-  public let speeds: USBSpeeds
+  public private(set) var speeds: USBSpeeds
   /// Where it is plugged in.
   public private(set) weak var port: USBPort?
   /// The speed it is connected at.
@@ -33,6 +33,17 @@ open class USBDevice {
   }
 
   deinit { controlBuffer.deallocate() }
+
+  /// Leaves out faster speeds than some version of USB has, before it is plugged in.
+  /// - Parameter version: 1, 2 or 3.
+  /// - Returns: false if it has no speed left.
+  public func limit(toVersion version: Int) -> Bool {
+    let known: USBSpeeds = version >= 3 ? .all : version == 2 ? [.low, .full, .high] : [.low, .full]
+    guard !speeds.isDisjoint(with: known) else { return false }
+    description = description.limited(to: known)
+    speeds = description.speeds
+    return true
+  }
 
   // MARK: For subclasses
 
