@@ -59,7 +59,7 @@ unit-test:
 	swift test --skip-build
 
 system-test: build
-	MARTLET=$(MARTLET) CACHE=$(CACHE) $(PYTHON) -m pytest -q Tests/System $(PYTEST_ARGS)
+	MARTLET=$(MARTLET) CACHE=$(CACHE) $(PYTHON) -m pytest -q -n 2 Tests/System $(PYTEST_ARGS)
 
 bench: build setup-test
 	MARTLET=$(MARTLET) CACHE=$(CACHE) $(PYTHON) Fixtures/bench/run.py $(BENCH_ARGS)

@@ -66,7 +66,7 @@ def test_two_machines_are_joined_by_a_socket(start):
 
 def test_events_of_a_stream(start, tmp_path):
     """Somebody comes to a listening stream, and goes; and the same from the client's side."""
-    guest = start("-S", "-m", "16", "-nic", "none", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off")
+    start("-S", "-m", "16", "-nic", "none", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off").vnc()
     with Monitor(tmp_path / "qmp") as monitor:
         path = f"{tmp_path}/stream"
         address = {"type": "unix", "path": path}

@@ -147,20 +147,15 @@ def test_grub_starts_from_a_stick(start, grub_disk, tmp_path, controller):
 
 
 @pytest.mark.parametrize("controller", ["uhci", "ehci", "xhci"])
-def test_grub_starts_from_a_usb_cd(start, grub_cd, tmp_path, controller):
+def test_grub_starts_from_a_usb_cd(start, grub_cd, controller):
     guest = start(
         "-accel", ACCEL, "-m", "64", *options(controller), "-drive", f"if=none,id=cd,media=cdrom,file={grub_cd}",
-        "-device", "usb-storage,drive=cd,bootindex=0", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off")
+        "-device", "usb-storage,drive=cd,bootindex=0")
     guest.wait_for("USB MSC .* type=5", guest.seabios, timeout=120)
     screen = Screen(guest)
     screen.wait_for(r"grub>")
     screen.type_line("ls")
     screen.wait_for(r"\(cd\)")
-    with Monitor(tmp_path / "qmp") as monitor:
-        monitor.run("eject", device="cd", force=True)
-        assert monitor.event("DEVICE_TRAY_MOVED")["tray-open"]
-    screen.type_line("ls (cd)/boot")
-    screen.wait_for(r"error")
 
 
 def test_grub_drives_the_controllers_itself(start, grub_disk, tmp_path):
