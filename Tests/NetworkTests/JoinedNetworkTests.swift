@@ -154,7 +154,7 @@ import Testing
     ("socket", "listen=:x"), ("socket", ""), ("socket", "mcast=10.0.0.1:5"), ("socket", "udp=1.2.3.4:5"),
     ("stream", "server=on"), ("stream", "addr.type=inet"), ("dgram", "local.type=inet,local.port=1"),
     ("dgram", "remote.type=inet,remote.host=1.2.3.4,remote.port=5"), ("hubport", ""), ("tap", "ifname=a/b"),
-    ("bridge", ""), ("usr", ""),
+    ("bridge", "helper="), ("usr", ""),
   ])
   func refused(_ type: String, _ text: String) throws {
     #expect(throws: OptionError.self) {

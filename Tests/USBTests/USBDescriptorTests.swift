@@ -56,7 +56,8 @@ import Testing
     #expect(device.limit(toVersion: 1) && device.speeds == .full)
     #expect(port.attach(device) && device.speed == .full)
     // It does not tell of what it could have.
-    #expect(device.description.descriptor(type: USBDescriptorType.deviceQualifier, index: 0, speed: .full) == nil)
+    #expect(
+      device.description.descriptor(type: USBDescriptorType.deviceQualifier, index: 0, speed: .full) == nil)
     #expect(!EchoDevice(speeds: [.high]).limit(toVersion: 1))
   }
 }

@@ -253,10 +253,12 @@ private func configuration(_ arguments: String...) throws -> MachineConfiguratio
 
   @Test func snapshotIsForAllDisksOfOptions() throws {
     let made = try configuration(
-      "/a", "-snapshot", "-drive", "if=none,id=b,file=/b", "-device", "ide-hd,drive=b,bus=ide.1", "-cdrom", "/c",
+      "/a", "-snapshot", "-drive", "if=none,id=b,file=/b", "-device", "ide-hd,drive=b,bus=ide.1", "-cdrom",
+      "/c",
       "-blockdev", "driver=raw,node-name=d,file.driver=file,file.filename=/d", "-device",
       "ide-hd,drive=d,bus=ide.0,unit=1")
-    #expect(made.drives.sorted { $0.file ?? "" < $1.file ?? "" }.map(\.isSnapshot) == [true, true, false, false])
+    #expect(
+      made.drives.sorted { $0.file ?? "" < $1.file ?? "" }.map(\.isSnapshot) == [true, true, false, false])
   }
 
   @Test func usbControllers() throws {
