@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 
-from run import MARTLET, QEMU, assemble
+from run import MARTLET, QEMU, assemble, processor_time
 
 PROGRAMS = {"martlet": MARTLET, "qemu": QEMU}
 CARDS = ["e1000", "rtl8139", "pcnet", "ne2k_pci"]
@@ -132,11 +132,6 @@ def run(peer, card, network, receives, length, count, directory):
         seconds = int(found[1], 16) / cycles_a_second()
         spent = usage.ru_utime + usage.ru_stime - before
         return count / seconds, spent / count * 1e6
-
-
-def processor_time(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def cycles_a_second(cache=[]):

@@ -49,8 +49,7 @@ public final class XHCI: PCIFunction, RegisterFile, Device, USBPortHost, USBTran
   private(set) var contextArray: UInt64 = 0
   /// CONFIG's Max Device Slots Enabled.
   private(set) var enabledSlotLimit = 0
-  /// CRCR, as it was written.
-  private var commandRingControl: UInt64 = 0
+  /// CRCR
   var commandRing = XHCIRing()
   /// CRR
   var isCommandRingRunning = false
@@ -195,9 +194,9 @@ public final class XHCI: PCIFunction, RegisterFile, Device, USBPortHost, USBTran
       status.subtract(XHCIStatus(rawValue: value).intersection(.clearOnWrite))
     case XHCIOperational.deviceNotification: deviceNotification = value & 0xFFFF
     case XHCIOperational.commandRing:
-      writeCommandRing(commandRingControl.replacingLowWord(value), isLow: true)
+      writeCommandRing(commandRing.pointer.replacingLowWord(value), isLow: true)
     case XHCIOperational.commandRing + 4:
-      writeCommandRing(commandRingControl.replacingHighWord(value), isLow: false)
+      writeCommandRing(commandRing.pointer.replacingHighWord(value), isLow: false)
     case XHCIOperational.contextArray: contextArray = contextArray.replacingLowWord(value & ~63)
     case XHCIOperational.contextArray + 4: contextArray = contextArray.replacingHighWord(value)
     case XHCIOperational.configure: enabledSlotLimit = min(Int(value & 0xFF), Self.slotLimit)
@@ -210,7 +209,6 @@ public final class XHCI: PCIFunction, RegisterFile, Device, USBPortHost, USBTran
     // CS and CA
     if isLow && value & 6 != 0 { return stopCommandRing(.commandRingStopped) }
     guard !isCommandRingRunning else { return }
-    commandRingControl = value
     commandRing = XHCIRing(pointer: value)
     // Bits 5 and 4 are reserved: rings lie at multiples of 64.
     commandRing.dequeue &= ~63
@@ -242,9 +240,7 @@ public final class XHCI: PCIFunction, RegisterFile, Device, USBPortHost, USBTran
     let wasRunning = isRunning
     usbCommand = new.intersection(.kept)
     if wasRunning && !isRunning {
-      isCommandRingRunning = false
-      timer.disarm()
-      cancelAll()
+      endWork()
     } else if !wasRunning && isRunning {
       origin = clock.now
       postPortChanges()
@@ -253,12 +249,18 @@ public final class XHCI: PCIFunction, RegisterFile, Device, USBPortHost, USBTran
     updateInterrupt()
   }
 
-  private func resetController() {
-    cancelAll()
+  /// The controller does not run any more.
+  private func endWork() {
+    isCommandRingRunning = false
     timer.disarm()
+    cancelAll()
+  }
+
+  private func resetController() {
+    endWork()
     (usbCommand, status) = ([], [])
     (deviceNotification, contextArray, enabledSlotLimit) = (0, 0, 0)
-    (commandRingControl, commandRing, isCommandRingRunning) = (0, XHCIRing(), false)
+    commandRing = XHCIRing()
     for index in interrupters.indices { interrupters[index] = XHCIInterrupter() }
     (waitingEvents, isHeldBack) = ([], false)
     for index in slots.indices { slots[index] = nil }
@@ -279,9 +281,7 @@ public final class XHCI: PCIFunction, RegisterFile, Device, USBPortHost, USBTran
     guard isRunning else { return }
     trace("stopped: no memory where it should be")
     usbCommand.remove(.run)
-    isCommandRingRunning = false
-    timer.disarm()
-    cancelAll()
+    endWork()
     report(.hostSystemError)
   }
 
@@ -342,10 +342,9 @@ public final class XHCI: PCIFunction, RegisterFile, Device, USBPortHost, USBTran
       state.waitingEvents.allSatisfy({ (0..<Self.interrupterCount).contains($0.interrupter) })
     else { throw RestoreError("\(deviceName): its saved state is damaged") }
     try restoreConfiguration(state.configuration)
-    cancelAll()
-    timer.disarm()
+    endWork()
     usbCommand = state.usbCommand.intersection(.kept)
-    status = state.status.intersection(.clearOnWrite.union(.hostSystemError))
+    status = state.status.intersection(.clearOnWrite)
     deviceNotification = state.deviceNotification & 0xFFFF
     contextArray = state.contextArray & ~63
     enabledSlotLimit = min(max(state.enabledSlotLimit, 0), Self.slotLimit)

@@ -14,9 +14,6 @@ struct XHCIContext {
     }
   }
 
-  /// A context of zeros.
-  init() {}
-
   /// - Returns: false where there is no memory.
   func store(at address: UInt64, _ memory: GuestMemory) -> Bool {
     withUnsafeBytes(of: words) { memory.write(GuestAddress(address), from: $0) }

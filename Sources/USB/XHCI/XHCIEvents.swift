@@ -5,9 +5,7 @@ extension XHCI {
   /// An event that waits for room in its ring.
   struct WaitingEvent: Codable, Equatable {
     var interrupter: Int
-    var parameter: UInt64
-    var status: UInt32
-    var control: UInt32
+    var block: XHCIBlock
   }
 
   /// Whether work may begin that leads to so many events. If not, it begins when the driver has made room.
@@ -26,9 +24,7 @@ extension XHCI {
       // Without a ring nobody will ever hear.
       guard interrupters[target].hasRing else { return }
       isHeldBack = true
-      return waitingEvents.append(
-        WaitingEvent(
-          interrupter: target, parameter: event.parameter, status: event.status, control: event.control))
+      return waitingEvents.append(WaitingEvent(interrupter: target, block: event))
     }
     put(event, to: target, isQuiet: isQuiet)
   }
@@ -47,9 +43,7 @@ extension XHCI {
     for event in waitingEvents {
       guard interrupters[event.interrupter].hasRoom(for: 1) else { break }
       count += 1
-      var block = XHCIBlock()
-      (block.parameter, block.status, block.control) = (event.parameter, event.status, event.control)
-      put(block, to: event.interrupter, isQuiet: false)
+      put(event.block, to: event.interrupter, isQuiet: false)
     }
     waitingEvents.removeFirst(min(count, waitingEvents.count))
     if !waitingEvents.isEmpty { isHeldBack = true }

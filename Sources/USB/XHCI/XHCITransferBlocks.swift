@@ -32,9 +32,8 @@ enum XHCIBlockType: UInt8 {
 }
 
 /// How something ended (table 6-90).
-enum XHCICompletion: UInt8, Codable {
+enum XHCICompletion: UInt8 {
   case success = 1
-  case dataBufferError = 2
   case babble = 3
   case transactionError = 4
   case blockError = 5
@@ -50,7 +49,7 @@ enum XHCICompletion: UInt8, Codable {
 }
 
 /// A transfer request block, TRB: 16 bytes (section 4.11).
-struct XHCIBlock: Equatable {
+struct XHCIBlock: Codable, Equatable {
   static let byteCount = 16
   /// Where the control word is.
   static let controlOffset: UInt64 = 12

@@ -33,6 +33,8 @@ final class XHCITransferDescriptor {
   func begin(slot: Int, endpoint: Int) {
     (self.slot, self.endpoint) = (slot, endpoint)
     (count, hasImmediateData) = (0, false)
+    // Until the blocks say what it is.
+    transfer.begin(.in, endpoint: 0)
   }
 
   /// Appends a block.

@@ -69,10 +69,11 @@ extension XHCI {
         timer.arm(at: clock.now &+ Self.microframe)
         return
       }
-      guard let descriptor = freeDescriptor() else {
+      guard let descriptor = takeDescriptor() else {
         slot.ready |= 1 << UInt32(index)
         return
       }
+      defer { if slot.endpoints[index].descriptor !== descriptor { freeDescriptors.append(descriptor) } }
       descriptor.begin(slot: number, endpoint: index)
       guard gather(descriptor, slot, index, &budget) else { return }
       guard canPost(descriptor.eventLimit) else {
@@ -120,7 +121,8 @@ extension XHCI {
     )
     setState(.error, index, of: slot)
     post(
-      transferEvent(descriptor, slot.endpoints[index].ring.dequeue, .blockError, length: 0),
+      transferEvent(
+        slot: descriptor.slot, endpoint: index, slot.endpoints[index].ring.dequeue, .blockError, length: 0),
       to: descriptor.count > 0 ? descriptor.block(0).interrupter : 0)
   }
 
@@ -144,7 +146,6 @@ extension XHCI {
     case .nak: return false
     case .pending:
       slot.endpoints[endpoint].descriptor = descriptor
-      freeDescriptors.removeLast()
       return false
     default: return finish(descriptor, slot, result)
     }
@@ -180,13 +181,12 @@ extension XHCI {
     }
   }
 
-  /// A descriptor to use, the last of those that are free: it stays free until a device keeps it.
-  private func freeDescriptor() -> XHCITransferDescriptor? {
-    if let last = freeDescriptors.last { return last }
+  /// A descriptor to use.
+  private func takeDescriptor() -> XHCITransferDescriptor? {
+    if let last = freeDescriptors.popLast() { return last }
     guard descriptors.count < Self.descriptorLimit else { return nil }
     let descriptor = XHCITransferDescriptor(memory: memory, owner: self, tag: descriptors.count)
     descriptors.append(descriptor)
-    freeDescriptors.append(descriptor)
     return descriptor
   }
 
@@ -195,7 +195,8 @@ extension XHCI {
   /// Tells how a transfer ended, and takes it off its ring.
   /// - Returns: whether the ring may go on.
   private func finish(_ descriptor: XHCITransferDescriptor, _ slot: XHCISlot, _ result: USBResult) -> Bool {
-    if descriptor.transfer.hasMemoryFault && !descriptor.isOnlyForEvents {
+    let transfer = descriptor.transfer
+    if transfer.hasMemoryFault {
       haltForSystemError()
       return false
     }
@@ -206,7 +207,6 @@ extension XHCI {
       case .babble: .babble
       case .error, .nak, .pending: .transactionError
       }
-    let transfer = descriptor.transfer
     var left = failure == nil ? transfer.movedByteCount : transfer.doneCount
     var sinceEventData = 0
     var isShort = false
@@ -264,18 +264,19 @@ extension XHCI {
     let isEventData = block.type == .eventData
     post(
       transferEvent(
-        descriptor, isEventData ? block.parameter : descriptor.address(index), completion,
-        length: UInt32(clamping: length), flags: isEventData ? XHCIBlock.isEventData : 0),
+        slot: descriptor.slot, endpoint: descriptor.endpoint,
+        isEventData ? block.parameter : descriptor.address(index), completion,
+        length: length, flags: isEventData ? XHCIBlock.isEventData : 0),
       to: block.interrupter, isQuiet: block.has(XHCIBlock.bit9) && block.type != .isochronous)
   }
 
   private func transferEvent(
-    _ descriptor: XHCITransferDescriptor, _ parameter: UInt64, _ completion: XHCICompletion, length: UInt32,
+    slot: Int, endpoint: Int, _ parameter: UInt64, _ completion: XHCICompletion, length: Int,
     flags: UInt32 = 0
   ) -> XHCIBlock {
     XHCIBlock(
-      .transferEvent, parameter: parameter, completion: completion, length: length,
-      flags: flags | UInt32(descriptor.endpoint) << 16 | UInt32(descriptor.slot) << 24)
+      .transferEvent, parameter: parameter, completion: completion, length: UInt32(clamping: length),
+      flags: flags | UInt32(endpoint) << 16 | UInt32(slot) << 24)
   }
 
   /// The driver stops a ring: what was begun is told as stopped (section 4.6.9).
@@ -283,9 +284,7 @@ extension XHCI {
     var ring = slot.endpoints[endpoint].ring
     guard case .block(let block, let address) = ring.next(memory) else { return }
     post(
-      XHCIBlock(
-        .transferEvent, parameter: address, completion: .stopped, length: UInt32(block.byteCount),
-        flags: UInt32(endpoint) << 16 | UInt32(number) << 24),
+      transferEvent(slot: number, endpoint: endpoint, address, .stopped, length: block.byteCount),
       to: block.interrupter)
   }
 }

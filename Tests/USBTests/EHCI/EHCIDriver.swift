@@ -7,7 +7,7 @@ import TestSupport
 import USB
 
 /// A driver's view of an EHCI: an asynchronous list of a head and one queue, and a periodic list of one queue.
-final class EHCIDriver {
+final class EHCIDriver: ControllerDriver {
   static let window: UInt64 = 0xE000_0000
   static let place = PCIAddress(4, 7)
   static let frameList: UInt32 = 0x1000
@@ -42,20 +42,6 @@ final class EHCIDriver {
   }
   func port(_ number: UInt64) -> UInt64 { 0x40 + number * 4 }
 
-  func store(_ value: UInt32, at address: UInt32) {
-    board.memory.memory.store(value, at: GuestAddress(address))
-  }
-  func load(_ address: UInt32) -> UInt32 { board.memory.memory.load(GuestAddress(address)) ?? 0 }
-  func store(_ bytes: [UInt8], at address: UInt32) {
-    _ = bytes.withUnsafeBytes { board.memory.memory.write(GuestAddress(address), from: $0) }
-  }
-  func bytes(_ address: UInt32, count: Int) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    _ = bytes.withUnsafeMutableBytes { board.memory.memory.read(GuestAddress(address), into: $0) }
-    return bytes
-  }
-
-  func milliseconds(_ count: Int = 1) { board.clock.advance(by: UInt64(count) * 1_000_000) }
   var isInterrupted: Bool { board.pci.isRaised(line: PCIBus.line(device: 4, pin: 4)) }
 
   /// A queue head with nothing to do.

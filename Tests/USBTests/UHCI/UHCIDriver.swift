@@ -7,7 +7,7 @@ import TestSupport
 import USB
 
 /// A driver's view of a UHCI: its ports, and a schedule of one queue head that all frames lead to.
-final class UHCIDriver {
+final class UHCIDriver: ControllerDriver {
   static let base: UInt16 = 0xC000
   static let frameList: UInt32 = 0x1000
   static let queue: UInt32 = 0x3000
@@ -31,21 +31,8 @@ final class UHCIDriver {
   func inw(_ offset: UInt16) -> UInt16 { board.inw(Self.base + offset) }
   func outw(_ offset: UInt16, _ value: UInt16) { board.outw(Self.base + offset, value) }
 
-  func store(_ value: UInt32, at address: UInt32) {
-    board.memory.memory.store(value, at: GuestAddress(address))
-  }
-  func load(_ address: UInt32) -> UInt32 { board.memory.memory.load(GuestAddress(address)) ?? 0 }
-  func bytes(_ address: UInt32, count: Int) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    _ = bytes.withUnsafeMutableBytes { board.memory.memory.read(GuestAddress(address), into: $0) }
-    return bytes
-  }
-  func store(_ bytes: [UInt8], at address: UInt32) {
-    _ = bytes.withUnsafeBytes { board.memory.memory.write(GuestAddress(address), from: $0) }
-  }
-
-  /// One millisecond, or several.
-  func frames(_ count: Int = 1) { board.clock.advance(by: UInt64(count) * 1_000_000) }
+  /// One frame, or several.
+  func frames(_ count: Int = 1) { milliseconds(count) }
 
   /// An empty schedule, all interrupts, running.
   func start() {

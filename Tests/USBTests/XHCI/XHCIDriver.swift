@@ -6,7 +6,7 @@ import TestSupport
 import USB
 
 /// A driver's view of an xHCI: a command ring, an event ring, and a device with its transfer rings.
-final class XHCIDriver {
+final class XHCIDriver: ControllerDriver {
   static let window: UInt64 = 0xE000_0000
   static let place = PCIAddress(4, 0)
   static let contextArray: UInt32 = 0x1000
@@ -62,25 +62,12 @@ final class XHCIDriver {
 
   // MARK: Memory
 
-  func store(_ value: UInt32, at address: UInt32) {
-    board.memory.memory.store(value, at: GuestAddress(address))
-  }
-  func load(_ address: UInt32) -> UInt32 { board.memory.memory.load(GuestAddress(address)) ?? 0 }
-  func store(_ bytes: [UInt8], at address: UInt32) {
-    _ = bytes.withUnsafeBytes { board.memory.memory.write(GuestAddress(address), from: $0) }
-  }
-  func bytes(_ address: UInt32, count: Int) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    _ = bytes.withUnsafeMutableBytes { board.memory.memory.read(GuestAddress(address), into: $0) }
-    return bytes
-  }
   func storeBlock(_ parameter: UInt64, _ status: UInt32, _ control: UInt32, at address: UInt32) {
     store(UInt32(truncatingIfNeeded: parameter), at: address)
     store(UInt32(truncatingIfNeeded: parameter >> 32), at: address + 4)
     store(status, at: address + 8)
     store(control, at: address + 12)
   }
-  func milliseconds(_ count: Int = 1) { board.clock.advance(by: UInt64(count) * 1_000_000) }
 
   // MARK: The controller
 

@@ -183,7 +183,7 @@ import Testing
       driver.ringDoorbell(slot, 4)
     }
     var state = driver.controller.save()
-    state.waitingEvents = [.init(interrupter: 99, parameter: 0, status: 0, control: 0)]
+    state.waitingEvents = [.init(interrupter: 99, block: XHCIBlock())]
     #expect(throws: (any Error).self) { try driver.controller.restore(state) }
     state.waitingEvents = []
     state.ports.removeLast()
