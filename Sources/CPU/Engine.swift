@@ -27,8 +27,10 @@ public protocol Engine: AnyObject {
   /// Takes over a state of ``savePlatform()``, after the virtual CPUs' registers are set: an interrupt that it has yet to
   /// deliver goes to their local APICs. Devices follow, whose lines change nothing if they are as they were.
   func restorePlatform(_ state: PlatformState) throws(EngineError)
-  /// Guest time starts or stops going on (paravirtual clocks, timers in the engine).
-  func clockStateChanged(isRunning: Bool)
+  /// Guest time starts to go on (paravirtual clocks, timers in the engine).
+  func clockStarted() throws(EngineError)
+  /// Guest time stands still from now on.
+  func clockStopped()
   /// What port 0x61 needs of the engine's 8254.
   var speakerGate: any SpeakerGate { get }
   /// Delivers the writes that the engine has queued for windows that allow it. With the machine's lock held.
@@ -119,4 +121,8 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
   public let description: String
   /// An error with that message.
   public init(_ description: String) { self.description = description }
+
+  /// A platform's state that is not one.
+  public static let damagedPlatform = EngineError(
+    "the saved state of the interrupt controllers is damaged: it lacks registers")
 }

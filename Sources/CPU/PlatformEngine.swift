@@ -17,12 +17,11 @@ extension PlatformEngine {
   public func savePlatform() -> PlatformState { platform.save() }
 
   public func restorePlatform(_ state: PlatformState) throws(EngineError) {
-    guard platform.restore(state) else {
-      throw EngineError("the saved state of the interrupt controllers is damaged: it lacks registers")
-    }
+    guard platform.restore(state) else { throw EngineError.damagedPlatform }
   }
 
-  public func clockStateChanged(isRunning: Bool) {}
+  public func clockStarted() {}
+  public func clockStopped() {}
   /// Nothing is queued: each write is done at once.
   public func drainCoalescedWrites() {}
 

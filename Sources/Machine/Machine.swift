@@ -157,7 +157,8 @@ public final class Machine: @unchecked Sendable {
     state = .running
     onEvent?(.resume)
     clock.start()
-    board.engine.clockStateChanged(isRunning: true)
+    attempt { () throws(EngineError) in try board.engine.clockStarted() }
+    guard end == nil else { return }
     board.run()
     // A drive that stopped the machine tries again; it may stop it once more.
     board.retryStoppedDrives()
@@ -185,7 +186,7 @@ public final class Machine: @unchecked Sendable {
     parkCPUs()
     state = newState
     clock.stop()
-    board.engine.clockStateChanged(isRunning: false)
+    board.engine.clockStopped()
     board.pause()
     board.drainDrives()
     onEvent?(.stop)

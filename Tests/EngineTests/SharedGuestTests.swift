@@ -54,12 +54,12 @@ struct SharedGuestTests {
   @Test(arguments: GuestEngine.there)
   func anNMIReachesTheGuest(_ engine: GuestEngine) throws {
     let board = try GuestBoard("count", on: engine)
-    board.resume()
+    try board.resume()
     try board.wait { board.dword(0x1000) > 0 }
     for expected in 1...3 {
       board.pause()
       try board.cpus[0].injectNMI()
-      board.resume()
+      try board.resume()
       try board.wait { board.word(0xF00) == expected }
     }
     board.pause()

@@ -27,13 +27,13 @@ struct StateExchangeTests {
   @Test(arguments: pairs)
   func aCountGoesOn(_ from: GuestEngine, _ to: GuestEngine) throws {
     let first = try GuestBoard("count", on: from)
-    first.resume()
+    try first.resume()
     try first.wait { first.dword(0x1000) > 1000 }
     first.pause()
     let count = try first.cpus[0].registers().general[1]
     let second = try moved(first, "count", to: to)
     #expect(try second.cpus[0].registers().general[1] == count)
-    second.resume()
+    try second.resume()
     try second.wait { (0..<256).contains { second.dword(0x1000 + $0 * 4) > count + 2000 } }
     second.pause()
     // Register, index and memory agree: nothing was executed twice or left out.
@@ -45,7 +45,7 @@ struct StateExchangeTests {
   @Test(arguments: pairs)
   func aTimerTicksOn(_ from: GuestEngine, _ to: GuestEngine) throws {
     let first = try GuestBoard("timer", on: from)
-    first.resume()
+    try first.resume()
     try first.wait { first.word(0x1000) >= 3 }
     first.pause()
     let second = try moved(first, "timer", to: to)
@@ -69,12 +69,12 @@ struct StateExchangeTests {
   /// Moves a guest that counts for ever and ends when something is not as it was.
   private func goesOn(_ name: String, _ from: GuestEngine, _ to: GuestEngine) throws {
     let first = try GuestBoard(name, on: from)
-    first.resume()
+    try first.resume()
     try first.wait { first.dword(0x1000) > 100 }
     first.pause()
     let second = try moved(first, name, to: to)
     let count = second.dword(0x1000)
-    second.resume()
+    try second.resume()
     try second.wait { second.dword(0x1000) > count + 1000 || second.verdict != nil }
     second.pause()
     #expect(second.verdict == nil, "a register came out differently")

@@ -125,10 +125,10 @@ final class GuestBoard: @unchecked Sendable {
   func forgetVerdict() { verdictWindow.verdict = nil }
 
   /// Lets all CPUs run.
-  func resume() {
-    lock.withLock {
+  func resume() throws {
+    try lock.withLock {
       clock?.start()
-      engine.clockStateChanged(isRunning: true)
+      try engine.clockStarted()
     }
     threads = cpus.map(CPUThread.init)
     for thread in threads { thread.start() }
@@ -140,7 +140,7 @@ final class GuestBoard: @unchecked Sendable {
     for thread in threads { thread.join() }
     lock.withLock {
       clock?.stop()
-      engine.clockStateChanged(isRunning: false)
+      engine.clockStopped()
     }
   }
 
@@ -148,7 +148,7 @@ final class GuestBoard: @unchecked Sendable {
   /// - Returns: what the first CPU came back with.
   @discardableResult
   func run() throws -> VirtualCPUExit {
-    resume()
+    try resume()
     try wait { [self] in verdict != nil || threads.contains { $0.exit != nil } }
     pause()
     return threads.compactMap(\.exit).first ?? .interrupted

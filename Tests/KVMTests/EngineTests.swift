@@ -83,19 +83,43 @@ struct EngineTests {
     let engine = try makeEngine()
     _ = try engine.makeVirtualCPU(index: 0)
     #expect(try engine.savePlatform().paravirtualClock ?? 0 == 0)
-    engine.clockStateChanged(isRunning: true)
+    try engine.clockStarted()
     usleep(2000)
-    engine.clockStateChanged(isRunning: false)
+    engine.clockStopped()
     let first = try engine.savePlatform()
     usleep(2000)
     #expect(try engine.savePlatform().paravirtualClock == first.paravirtualClock)
     #expect(try engine.savePlatform().pit == first.pit)
-    engine.clockStateChanged(isRunning: true)
+    try engine.clockStarted()
     usleep(2000)
     if let clock = first.paravirtualClock {
       let now = try #require(engine.savePlatform().paravirtualClock)
       #expect(now > clock + 1_000_000)
     }
+  }
+
+  /// KVM's own after it was made, as far as a guest can tell, is what is shown before.
+  @Test func theTimerIsMadeInItsPowerOnState() throws {
+    let engine = try makeEngine()
+    _ = try engine.makeVirtualCPU(index: 0)
+    func counters() throws -> [PlatformState.PIT.Channel] {
+      try engine.savePlatform().pit.channels.map {
+        var channel = $0
+        channel.sinceLoad = 0
+        return channel
+      }
+    }
+    let before = try counters()
+    try engine.clockStarted()
+    #expect(try counters() == before)
+    let system = try KVMSystem(path: "/dev/kvm")
+    let machine = try KVMVirtualMachine(system: system)
+    try machine.createInterruptControllers()
+    try machine.createTimer()
+    let fresh = PlatformState.PIT(try machine.timer(), now: KVMVirtualMachine.monotonicNanoseconds)
+    #expect(
+      fresh.channels.map { [UInt32($0.mode), $0.count, UInt32($0.gate)] }
+        == before.map { [UInt32($0.mode), $0.count, UInt32($0.gate)] })
   }
 
   @Test func theSpeakersCounterIsGatedAndSeen() throws {
@@ -104,8 +128,10 @@ struct EngineTests {
     #expect(!speaker.isGateOpen)
     speaker.isGateOpen = true
     #expect(speaker.isGateOpen)
-    #expect(try engine.savePlatform().pit.channels[2].gate == 0, "not yet: time stands still")
-    engine.clockStateChanged(isRunning: true)
+    #expect(try engine.savePlatform().pit.channels[2].gate == 1)
+    try engine.clockStarted()
+    #expect(speaker.isGateOpen)
+    #expect(try engine.savePlatform().pit.channels[2].gate == 1, "kept while time stood still")
     var platform = try engine.savePlatform()
     // Counter 2 in mode 0 with 1193 counts: OUT rises after a millisecond.
     platform.pit.channels[2].mode = 0

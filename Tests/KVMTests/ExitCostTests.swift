@@ -18,7 +18,7 @@ struct ExitCostTests {
     let board = try GuestBoard(guest)
     board.notes.keepsNotes = false
     board.registers.keepsNotes = false
-    board.resume()
+    try board.resume()
     try board.wait { board.notes.readCount + board.registers.readCount > 0 }
     let (start, first) = board.lock.withLock {
       (DispatchTime.now().uptimeNanoseconds, board.notes.readCount + board.registers.readCount)

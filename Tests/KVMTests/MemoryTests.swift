@@ -74,7 +74,7 @@ struct MemoryTests {
   @Test func codeMayRunInARegionThatIsRemapped() throws {
     let board = try GuestBoard("moving", topology: CPUTopology(cores: 1))
     board.notes.keepsNotes = false
-    board.resume()
+    try board.resume()
     try board.wait { board.dword(0x1000) > 10 }
     // As PAM does: the same memory, writable and not, with the slots around it split and merged.
     let shadow = MemoryRegion(
@@ -105,7 +105,7 @@ struct MemoryTests {
       ($0 + 0xF0000).copyMemory(from: board.rom.hostAddress, byteCount: 0x10000)
     }
     board.lock.withLock { board.bus.memory.add(shadow) }
-    board.resume()
+    try board.resume()
     for round in 0..<400 {
       board.lock.withLock { board.bus.memory.update(shadow, isEnabled: round % 2 == 0) }
     }
@@ -117,7 +117,7 @@ struct MemoryTests {
 
   @Test func aGuestDoesNotRunOnHalfAMap() throws {
     let board = try GuestBoard("count")
-    board.resume()
+    try board.resume()
     try board.wait { board.dword(0x1000) > 0 }
     // Beyond any processor's physical addresses.
     board.lock.withLock {

@@ -27,7 +27,7 @@ struct RunControlTests {
     let board = try GuestBoard("count")
     var before: UInt64 = 0
     for round in 0..<20 {
-      board.resume()
+      try board.resume()
       try board.wait { board.dword(0x1000) > before }
       board.pause()
       #expect(board.exits.isEmpty)
@@ -67,7 +67,7 @@ struct RunControlTests {
 
   @Test func registersAreChanged() throws {
     let board = try GuestBoard("count")
-    board.resume()
+    try board.resume()
     try board.wait { board.dword(0x1000) > 0 }
     board.pause()
     var state = try board.cpus[0].registers()
@@ -81,14 +81,14 @@ struct RunControlTests {
     #expect(seen.msrs[0xC000_0082] == 0x1234_5678)
     #expect(seen.debug == state.debug)
     #expect(seen.localAPIC == state.localAPIC)
-    board.resume()
+    try board.resume()
     try board.wait { (0..<256).contains { board.dword(0x1000 + $0 * 4) > 0x7000_0000 } }
     board.pause()
   }
 
   @Test func resetStartsAnew() throws {
     let board = try GuestBoard("count")
-    board.resume()
+    try board.resume()
     try board.wait { board.dword(0x1000) > 0 }
     board.pause()
     try board.cpus[0].reset()
@@ -104,7 +104,7 @@ struct RunControlTests {
     #expect(state.xsave.prefix(2) == [0x40, 0])
     #expect(state.activity == .running)
     board.ram.allBytes.initializeMemory(as: UInt8.self, repeating: 0)
-    board.resume()
+    try board.resume()
     try board.wait { board.dword(0x1000) > 0 }
     board.pause()
   }
@@ -149,7 +149,7 @@ struct RunControlTests {
 
   @Test func aStateRunsOnInAnotherMachine() throws {
     let first = try GuestBoard("count")
-    first.resume()
+    try first.resume()
     try first.wait { first.dword(0x1000) > 1000 }
     first.pause()
     let cpu = try roundTrip(first.cpus[0].registers())
@@ -164,7 +164,7 @@ struct RunControlTests {
     #expect(taken.ioapic == platform.ioapic)
     #expect(taken.paravirtualClock == platform.paravirtualClock)
     #expect(taken.pit == platform.pit)
-    second.resume()
+    try second.resume()
     let goal = cpu.general[1] + 2000
     try second.wait { (0..<256).contains { second.dword(0x1000 + $0 * 4) > goal } }
     second.pause()
@@ -175,7 +175,7 @@ struct RunControlTests {
     // Stopped in the middle of ten ticks, continued elsewhere: the PIC's masks and vectors, the counter's
     // mode and the HLT all have to be there.
     let first = try GuestBoard("timer")
-    first.resume()
+    try first.resume()
     try first.wait { first.word(0x1000) >= 3 }
     first.pause()
     let second = try GuestBoard("timer")

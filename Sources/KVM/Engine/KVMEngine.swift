@@ -42,13 +42,13 @@ public final class KVMEngine: Engine {
   private let slots: KVMMemorySlots
   private let stateMSRs: KVMStateMSRs
   private let xsaveByteCount: Int
-  private let speaker: KVMSpeakerGate
+  private let timer: KVMIntervalTimer
   private let powerOnPlatform: PlatformState
   private var virtualCPUs: [Int: KVMVirtualCPU] = [:]
   private var ring: KVMCoalescedRing?
-  /// The state of what keeps time in KVM, while guest time stands still.
-  private var heldTimer: PlatformState.PIT?
+  /// What the paravirtual clock shows while guest time stands still; nil while it goes on, or if KVM has none.
   private var heldClock: UInt64?
+  private var isTimeRunning = false
 
   /// Makes a virtual machine that follows `bus.memory`; the map is put into KVM when the guest first runs.
   /// - Throws: An error that says what is missing and what to do about it.
@@ -80,13 +80,13 @@ public final class KVMEngine: Engine {
       identityMap: Self.reservedAddresses.lowerBound, taskState: Self.reservedAddresses.lowerBound + 0x1000)
     try machine.createInterruptControllers()
     try machine.setInterruptRouting(KVMInterruptRouting.standard)
-    try machine.createTimer()
     try machine.setBootCPU(apicID: topology.apicID(of: 0))
     slots = KVMMemorySlots(machine: machine, gate: gate)
-    speaker = KVMSpeakerGate(machine: machine)
-    powerOnPlatform = try machine.platformState()
-    // Guest time begins with the first clockStateChanged(isRunning: true).
-    heldTimer = powerOnPlatform.pit
+    timer = KVMIntervalTimer(machine: machine)
+    var platform = try machine.interruptControllers()
+    platform.pit = KVMIntervalTimer.powerOn
+    powerOnPlatform = platform
+    // Guest time begins with the first clockStarted().
     heldClock = machine.clock().map { _ in 0 }
     bus.memory.addListener(slots)
   }
@@ -151,50 +151,47 @@ public final class KVMEngine: Engine {
 
   // MARK: The platform in KVM
 
-  public func resetPlatform() throws(EngineError) {
-    var state = powerOnPlatform
-    state.paravirtualClock = nil
-    try restorePlatform(state)
-  }
+  public func resetPlatform() throws(EngineError) { try restorePlatform(powerOnPlatform) }
 
   public func savePlatform() throws(EngineError) -> PlatformState {
-    var state = try machine.platformState()
-    if let heldTimer { state.pit = heldTimer }
-    if let heldClock { state.paravirtualClock = heldClock }
+    var state = try machine.interruptControllers()
+    state.pit = try timer.state()
+    state.paravirtualClock = heldClock ?? machine.clock()
     return state
   }
 
   public func restorePlatform(_ state: PlatformState) throws(EngineError) {
     var state = state
+    guard state.pit.channels.count == 3 else { throw EngineError.damagedPlatform }
     // KVM's timer pulses its line, and gives no further tick before the last one is acknowledged: a line left high by an
     // engine that shows OUT0 as it is would swallow the first edge, and with it all that follow.
     if !state.pics.isEmpty { state.pics[0].lastIRR &= ~1 }
-    try machine.setPlatformState(state)
-    speaker.refresh()
-    if heldTimer != nil { heldTimer = state.pit }
+    try machine.setInterruptControllers(state)
+    try timer.setState(state.pit)
     guard let clock = state.paravirtualClock else { return }
     if heldClock != nil { heldClock = clock } else { machine.setClock(clock) }
   }
 
   /// KVM's 8254 and its paravirtual clock go on by themselves while no vCPU runs: what they showed when time
   /// stopped is put back when it goes on.
-  public func clockStateChanged(isRunning: Bool) {
-    if isRunning {
-      if let heldTimer { try? machine.setTimer(heldTimer.kvm(now: KVMVirtualMachine.monotonicNanoseconds)) }
-      if let heldClock {
-        machine.setClock(heldClock)
-        for cpu in virtualCPUs.values { cpu.noteClockStopped() }
-      }
-      (heldTimer, heldClock) = (nil, nil)
-    } else if heldTimer == nil {
-      heldTimer = (try? machine.timer()).map {
-        PlatformState.PIT($0, now: KVMVirtualMachine.monotonicNanoseconds)
-      }
-      heldClock = machine.clock()
-    }
+  public func clockStarted() throws(EngineError) {
+    guard !isTimeRunning else { return }
+    try timer.start()
+    isTimeRunning = true
+    guard let heldClock else { return }
+    machine.setClock(heldClock)
+    for cpu in virtualCPUs.values { cpu.noteClockStopped() }
+    self.heldClock = nil
   }
 
-  public var speakerGate: any SpeakerGate { speaker }
+  public func clockStopped() {
+    guard isTimeRunning else { return }
+    isTimeRunning = false
+    timer.stop()
+    heldClock = machine.clock()
+  }
+
+  public var speakerGate: any SpeakerGate { timer }
   public var memoryMapListener: any MemoryMapListener { slots }
 
   // MARK: Interrupts

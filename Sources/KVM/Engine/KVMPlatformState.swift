@@ -6,21 +6,21 @@ import Glibc
 
 /// Reads and writes the chips in KVM, in terms of their data sheets.
 extension KVMVirtualMachine {
-  func platformState() throws(EngineError) -> PlatformState {
+  /// The interrupt controllers' part of the platform's state.
+  func interruptControllers() throws(EngineError) -> PlatformState {
     var state = PlatformState()
     state.pics = [
       PlatformState.PIC(try interruptController(KVM_IRQCHIP_PIC_MASTER).chip.pic),
       PlatformState.PIC(try interruptController(KVM_IRQCHIP_PIC_SLAVE).chip.pic),
     ]
     state.ioapic = PlatformState.IOAPIC(try interruptController(KVM_IRQCHIP_IOAPIC).chip.ioapic)
-    state.pit = PlatformState.PIT(try timer(), now: Self.monotonicNanoseconds)
-    state.paravirtualClock = clock()
     return state
   }
 
-  func setPlatformState(_ state: PlatformState) throws(EngineError) {
-    guard state.pics.count == 2, state.ioapic.redirection.count == 24, state.pit.channels.count == 3 else {
-      throw EngineError("the saved state of the interrupt controllers is damaged: it lacks registers")
+  /// Takes over the interrupt controllers' part of a state.
+  func setInterruptControllers(_ state: PlatformState) throws(EngineError) {
+    guard state.pics.count == 2, state.ioapic.redirection.count == 24 else {
+      throw EngineError.damagedPlatform
     }
     for (number, pic) in [KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE].enumerated() {
       var chip = kvm_irqchip()
@@ -32,7 +32,6 @@ extension KVMVirtualMachine {
     chip.chip_id = UInt32(bitPattern: KVM_IRQCHIP_IOAPIC)
     chip.chip.ioapic = state.ioapic.kvm
     try setInterruptController(chip)
-    try setTimer(state.pit.kvm(now: Self.monotonicNanoseconds))
   }
 
   /// The clock by which KVM times the 8254.
