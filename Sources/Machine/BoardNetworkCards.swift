@@ -56,7 +56,8 @@ extension Board {
       device = nic
     case .rtl8139:
       let nic = RTL8139(
-        name: name, memory: memory.memory, port: wire, address: card.address, clock: clock, optionROM: region)
+        name: name, chip: card.chip, memory: memory.memory, port: wire, address: card.address, clock: clock,
+        optionROM: region)
       add(nic, at: address)
       device = nic
     }

@@ -161,9 +161,16 @@ def read_capture(path):
         position += 16 + kept
 
 
-@pytest.mark.parametrize("card", [CARDS[0], *(pytest.param(card, marks=pytest.mark.slow) for card in CARDS[1:])])
+# Debian's, by what follows -device.
+DRIVERS = {"e1000": "e1000", "pcnet": "pcnet32", "rtl8139": "8139cp", "rtl8139,chip=8139c": "8139too",
+           "ne2k_pci": "ne2k-pci"}
+
+
+@pytest.mark.parametrize("card", [
+    card if card == "e1000" else pytest.param(card, marks=pytest.mark.slow) for card in DRIVERS])
 def test_debian_uses_the_network(start, debian_disk, tmp_path, card):
-    content = os.urandom(8 << 20)
+    # The drivers of the older cards move every byte by themselves.
+    content = os.urandom(8 << 20 if card in ("e1000", "pcnet", "rtl8139") else 1 << 20)
     server = Server(content)
     port = free_port()
     capture = tmp_path / "capture.pcap"
@@ -180,6 +187,8 @@ def test_debian_uses_the_network(start, debian_disk, tmp_path, card):
     shell.run(f"printf '[Match]\\nName={name}\\n[Network]\\nDHCP=yes\\n' > /etc/systemd/network/1.network")
     shell.run("systemctl start systemd-networkd && /lib/systemd/systemd-networkd-wait-online --ipv4 --timeout 300")
     assert "10.0.2.15/24" in shell.run(f"ip -4 addr show {name}")
+    driver = shell.run(f"basename $(readlink /sys/class/net/{name}/device/driver)").strip()
+    assert driver == DRIVERS[card]
     # An NE2000 cannot tell its driver of the link.
     tells_link = card != "ne2k_pci"
     if tells_link:
@@ -216,7 +225,6 @@ def test_debian_uses_the_network(start, debian_disk, tmp_path, card):
             received += connection.recv(65536)
     assert received == b"echo\n" * 1000
     # Out and in with the driver, and on it goes.
-    driver = shell.run(f"basename $(readlink /sys/class/net/{name}/device/driver)").strip()
     shell.run(f"modprobe -r {driver} && modprobe {driver} && sleep 1 && ip link set {name} up")
     shell.run("/lib/systemd/systemd-networkd-wait-online --ipv4 --timeout 300")
     assert ", 0% packet loss" in shell.run("ping -c 3 -i 0.2 -w 60 10.0.2.2")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import NIC
 import Network
 
 /// The machine's network: cards, and what they are plugged into.
@@ -36,6 +37,8 @@ public struct NetworkCardConfiguration: Sendable, Equatable {
   public var bootIndex: Int?
   /// `romfile=`: the option ROM; nil for the usual one, if it is installed; empty for none.
   public var romFile: String?
+  /// `chip=` of an rtl8139.
+  public var chip = RTL8139.Chip.cPlus
 
   /// A card.
   public init(model: Model, address: MACAddress) { (self.model, self.address) = (model, address) }

@@ -96,7 +96,10 @@ public enum DeviceCatalog {
         name: "pcnet", about: "network card, AMD Am79C970A PCnet-PCI II", bus: "PCI", properties: networkCard),
       DeviceDriver(
         name: "rtl8139", about: "network card, Realtek RTL8139C+ (Fast Ethernet)", bus: "PCI",
-        properties: networkCard),
+        properties: networkCard + [
+          Property(
+            "chip", "str", "8139c+, or 8139c for drivers that refuse that, as Linux's 8139too (8139c+)")
+        ]),
       DeviceDriver(
         name: "ne2k_pci", about: "network card, Realtek RTL8029AS (NE2000)", bus: "PCI",
         properties: networkCard

@@ -5,7 +5,7 @@ import GuestMemory
 import Network
 import PCI
 
-/// Realtek's RTL8139C+, a Fast Ethernet controller: QEMU's `rtl8139`, PCI 10EC:8139.
+/// Realtek's RTL8139C+ or RTL8139C, a Fast Ethernet controller: QEMU's `rtl8139`, PCI 10EC:8139.
 public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
   /// The windows, which show the same registers: ports (BAR 0) and memory (BAR 1).
   public enum Window {
@@ -13,7 +13,16 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
     case memory
   }
 
+  /// Which of the family it is. Linux drives each with a driver of its own, by the revision in configuration space.
+  public enum Chip: String, Sendable, CaseIterable {
+    /// RTL8139C: four transmit descriptors in registers and a receive ring; Linux's `8139too`.
+    case c = "8139c"
+    /// RTL8139C+: rings of descriptors besides; Linux's `8139cp`.
+    case cPlus = "8139c+"
+  }
+
   public let deviceName: String
+  private let chip: Chip
   let trace = TraceCategory("rtl8139")
   public var traceCategories: [TraceCategory] { [trace] }
   let memory: GuestMemory
@@ -71,16 +80,19 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
   /// The card.
   /// - Parameters:
   ///   - name: its name on the board.
+  ///   - chip: which it is.
   ///   - memory: where its rings and buffers are.
   ///   - port: the socket; the card becomes its receiver.
   ///   - address: what its EEPROM says of its address.
   ///   - clock: what its timer runs by.
   ///   - optionROM: a region of a power of two of bytes, or nil.
   public init(
-    name: String = "rtl8139", memory: GuestMemory, port: any PacketPort, address: MACAddress, clock: Clock,
+    name: String = "rtl8139", chip: Chip = .cPlus, memory: GuestMemory, port: any PacketPort,
+    address: MACAddress, clock: Clock,
     optionROM: MemoryRegion?
   ) {
     deviceName = name
+    self.chip = chip
     self.memory = memory
     self.port = port
     self.clock = clock
@@ -91,9 +103,13 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
     registers.initialize(repeating: 0, count: Self.registerCount)
     writable.initialize(repeating: 0, count: Self.registerCount)
     for (offset, mask) in RTL8139Register.writable { writable[offset >> 2] = mask }
+    if chip == .c {
+      for offset in RTL8139Register.plusOnly { writable[offset >> 2] = 0 }
+    }
     super.init(
       name: name,
-      identity: PCIIdentity(vendor: 0x10EC, device: 0x8139, revision: 0x20, classCode: 0x020000),
+      identity: PCIIdentity(
+        vendor: 0x10EC, device: 0x8139, revision: chip == .c ? 0x10 : 0x20, classCode: 0x020000),
       interruptPin: 1)
     let count = UInt64(RTL8139Register.end)
     addPortBAR(0, window: RegisterWindow(self, .ports, name: "\(name)-io", count: count, widest: .dword))
@@ -143,7 +159,7 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
     case RTL8139Register.capr:
       return UInt32(truncatingIfNeeded: readOffset &- 16) & 0xFFFF | UInt32(writeOffset) << 16
     case RTL8139Register.imr: return UInt32(interruptMask) | UInt32(interrupts.rawValue) << 16
-    case RTL8139Register.tcr: return kept | RTL8139TransmitConfiguration.version
+    case RTL8139Register.tcr: return kept | RTL8139TransmitConfiguration.version(of: chip)
     case RTL8139Register.tctr: return timerCount
     case RTL8139Register.mpc: return missed
     case RTL8139Register.cr9346: return kept | (eeprom.output ? RTL8139Configuration.dataOut : 0)
@@ -473,6 +489,9 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
     for (index, value) in state.registers.enumerated() {
       let mask = writable[index]
       registers[index] = mask == 0 ? value : value & mask
+    }
+    if chip == .c {
+      for offset in RTL8139Register.plusOnly { registers[offset >> 2] = 0 }
     }
     // The EEPROM's output, and bits that are computed, are not kept.
     registers[RTL8139Register.cr9346 >> 2] &= RTL8139Configuration.writable01 | 0x000C_00CE

@@ -45,6 +45,9 @@ enum RTL8139Register {
   static let rdsar = 0xE4
   static let end = 0x100
 
+  /// What an RTL8139C has no registers at, of those that simply keep what is written.
+  static let plusOnly = [cpcr, rdsar, rdsar + 4, 0xE8, 0xEC]
+
   /// The bits of registers that simply keep what is written, by offset.
   static let writable: [(offset: Int, mask: UInt32)] =
     [
@@ -108,8 +111,13 @@ struct RTL8139ReceiveConfiguration: OptionSet {
 /// TCR.
 enum RTL8139TransmitConfiguration {
   static let loopbackMask: UInt32 = 3 << 17
-  /// HWVERID: an RTL8139C+.
-  static let version: UInt32 = 0x7480_0000
+  /// HWVERID.
+  static func version(of chip: RTL8139.Chip) -> UInt32 {
+    switch chip {
+    case .c: 0x7400_0000
+    case .cPlus: 0x7480_0000
+    }
+  }
 }
 
 /// 9346CR and the configuration registers, in one dword.

@@ -106,6 +106,7 @@ extension ConfigurationBuilder {
     card.romFile = list.take("romfile")
     // No ROM register, no ROM: what is asked for by rombar=0.
     if try list.takeInteger("rombar", in: 0...1) == 0 { card.romFile = "" }
+    if model == .rtl8139 { card.chip = try list.takeChoice("chip") ?? card.chip }
     configuration.network.cards.append(card)
   }
 

@@ -33,11 +33,11 @@ final class RTL8139Driver {
   var tail = 0
   var receiveHead = 0
 
-  init(port: (any PacketPort)? = nil) throws {
+  init(chip: RTL8139.Chip = .cPlus, port: (any PacketPort)? = nil) throws {
     board = try TestBoard(ramByteCount: 8 << 20)
     card = RTL8139(
-      memory: board.memory.memory, port: port ?? cable, address: SampleFrame.own, clock: board.clock,
-      optionROM: nil)
+      chip: chip, memory: board.memory.memory, port: port ?? cable, address: SampleFrame.own,
+      clock: board.clock, optionROM: nil)
     board.pci.plug(card, at: Self.place)
     board.writeConfiguration(Self.place, 0x10, UInt32(Self.base))
     board.writeConfiguration(Self.place, 0x14, UInt32(Self.window))

@@ -44,6 +44,23 @@ import Testing
     #expect(driver.read32(0x84) == 0x3400_0000 && driver.read8(0x88) == 0x12)
   }
 
+  /// What Linux's 8139too looks at, and that the registers of C+ mode are none.
+  @Test func anRTL8139C() throws {
+    let driver = try RTL8139Driver(chip: .c)
+    #expect(driver.board.readConfiguration(RTL8139Driver.place, 0x08) == 0x0200_0010)
+    #expect(driver.read32(0x40) == 0x7400_0000)
+    driver.write16(0xE0, 0x0003)
+    driver.write32(0xE4, 0x0004_2000)
+    driver.write32(0xE8, 1)
+    #expect((0..<4).allSatisfy { driver.read32(0xE0 + $0 * 4) == 0 })
+    // A state of an RTL8139C+ does not make one of it.
+    let other = try RTL8139Driver()
+    other.write16(0xE0, 0x0003)
+    #expect(other.read16(0xE0) == 3)
+    try driver.card.restore(other.card.save())
+    #expect(driver.read16(0xE0) == 0)
+  }
+
   @Test func softwareReset() {
     driver.setUp()
     driver.write32(0x08, 0x1234_5678)
