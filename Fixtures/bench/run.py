@@ -54,16 +54,21 @@ class Peer:
             [*self.command, *COMMON, *arguments, "-vnc", f"unix:{path}"], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
-        while True:
-            connection = socket.socket(socket.AF_UNIX)
-            try:
-                connection.connect(path)
-                return process, connection
-            except OSError:
-                connection.close()
-                if process.poll() is not None:
-                    sys.exit(f"{self.name} ended with status {process.returncode}")
-                time.sleep(0.0002)
+        return process, connect(path, process)
+
+
+def connect(path, process):
+    """A connection to a socket that the process is about to make."""
+    while True:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(path)
+            return connection
+        except OSError:
+            connection.close()
+            if process.poll() is not None:
+                sys.exit(f"{process.args[0]} ended with status {process.returncode}")
+            time.sleep(0.0002)
 
 
 PEERS = [Peer("martlet", [MARTLET]), Peer("qemu", [QEMU])]
@@ -120,10 +125,7 @@ def qmp(peer, directory):
     path = os.path.join(directory, f"{peer.name}.qmp")
     begin = time.perf_counter()
     process, connection = peer.start(directory, "-S", "-qmp", f"unix:{path},server=on,wait=off")
-    while not os.path.exists(path):
-        time.sleep(0.0002)
-    monitor = socket.socket(socket.AF_UNIX)
-    monitor.connect(path)
+    monitor = connect(path, process)
     stream = monitor.makefile("rwb")
 
     def ask(command):

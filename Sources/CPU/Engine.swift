@@ -19,6 +19,9 @@ public protocol Engine: AnyObject {
   /// Makes the virtual CPU with the given index (also its APIC ID's origin), stopped, in its reset state.
   /// Index 0 is the bootstrap processor.
   func makeVirtualCPU(index: Int) throws(EngineError) -> any VirtualCPU
+  /// The machine is complete, and its memory map as the guest will find it: the engine may begin what takes it long
+  /// before the guest can run.
+  func prepare()
   /// Brings the interrupt controllers and timers that live in the engine to their reset state. All virtual
   /// CPUs are stopped.
   func resetPlatform() throws(EngineError)
@@ -44,6 +47,7 @@ public protocol Engine: AnyObject {
 extension Engine {
   public var processor: ProcessorIdentity { ProcessorIdentity() }
   public var traceCategories: [TraceCategory] { [] }
+  public func prepare() {}
 }
 
 /// A processor as CPUID tells it.

@@ -90,8 +90,11 @@ public final class Machine: @unchecked Sendable {
     }
   }
 
+  /// Begins to load what a machine with viewers needs, beside whatever the caller does next. Makes a thread.
+  public static func loadDisplayAhead() { VNCServer.loadAhead() }
+
   private func build() throws {
-    if configuration.vnc != nil { VNCServer.loadAhead() }
+    if configuration.vnc != nil { Self.loadDisplayAhead() }
     let board = try Board(configuration, control: self, clock: clock, loop: loop)
     self.board = board
     for drive in board.drives { tellEvents(of: drive) }
@@ -108,6 +111,7 @@ public final class Machine: @unchecked Sendable {
       if signal == SIGCONT { request(.resume) } else { requestShutdown(.signal) }
     }
     board.reset()
+    board.engine.prepare()
     let notices = try board.startDisplay(loop: loop, log: log) { [unowned self] facts, event in
       loop.post { [unowned self] in viewer(facts, event) }
     }

@@ -28,6 +28,7 @@ enum Main {
         print(answer, terminator: "")
         return 0
       }
+      if expectsViewers(arguments) { Machine.loadDisplayAhead() }
       let arguments = try ConfigurationFile.expanding(arguments)
       var builder = ConfigurationBuilder(try parse(arguments))
       let configuration = try builder.build()
@@ -56,6 +57,19 @@ enum Main {
       Log.standardError("martlet: \(error)\n")
       return 2
     }
+  }
+
+  /// Whether there will be viewers, as far as a glance at the options tells: what they need takes as long to load as all
+  /// else takes to start. A process that forks must have no other threads yet.
+  private static func expectsViewers(_ arguments: [String]) -> Bool {
+    for (index, argument) in arguments.enumerated() where argument.hasPrefix("-") {
+      switch argument.drop(while: { $0 == "-" }) {
+      case "nographic", "daemonize", "readconfig", "print-config": return false
+      case "vnc", "display": if index + 1 < arguments.count, arguments[index + 1] == "none" { return false }
+      default: continue
+      }
+    }
+    return true
   }
 
   /// - Parameter settle: called when everything is open and before the guest runs.

@@ -149,6 +149,8 @@ public final class KVMEngine: Engine {
     return cpu
   }
 
+  public func prepare() { slots.activateAhead() }
+
   // MARK: The platform in KVM
 
   public func resetPlatform() throws(EngineError) { try restorePlatform(powerOnPlatform) }

@@ -3,12 +3,15 @@
 import Bus
 import CKVM
 import CPU
+import EventLoop
 import Glibc
 import GuestMemory
 
 /// KVM's memory slots, following the memory map: a slot for each stretch of RAM or ROM, none for device
 /// registers. Called with the machine's lock held.
-final class KVMMemorySlots: MemoryMapListener {
+final class KVMMemorySlots: MemoryMapListener, @unchecked Sendable {
+  // Unchecked: the machine's lock guards everything, but for what `activation` does until it has been joined.
+
   private let machine: KVMVirtualMachine
   private let gate: KVMRunGate
   private let limit: Int
@@ -20,8 +23,10 @@ final class KVMMemorySlots: MemoryMapListener {
   private var isActive = false
   /// The map until then.
   private var waiting: [FlatRange] = []
-  /// What KVM refused: the guest must not run with half a memory map.
-  private(set) var failure: EngineError?
+  /// What KVM refused.
+  private var refusal: EngineError?
+  /// The thread that puts the map into KVM ahead of the guest's start.
+  private var activation: ServiceThread?
 
   /// A slot in use.
   private struct Slot {
@@ -48,7 +53,14 @@ final class KVMMemorySlots: MemoryMapListener {
 
   // MARK: The map
 
+  /// What KVM refused: the guest must not run with half a memory map.
+  var failure: EngineError? {
+    settle()
+    return refusal
+  }
+
   func memoryMapChanged(removed: [FlatRange], added: [FlatRange]) {
+    settle()
     guard isActive else {
       waiting.removeAll { removed.contains($0) }
       waiting += added
@@ -60,23 +72,41 @@ final class KVMMemorySlots: MemoryMapListener {
   /// Puts the map into KVM, once: before the guest first runs. A slot costs up to some milliseconds, and a
   /// board changes its map often while it is being built.
   func activate() {
+    settle()
     guard !isActive else { return }
     isActive = true
     apply(removed: [], added: waiting)
     waiting = []
   }
 
+  /// Begins to do that while the caller goes on: the kernel takes 5 ms for the first slot, most of it asleep.
+  func activateAhead() {
+    guard !isActive else { return }
+    activation = try? ServiceThread(name: "kvm-map") { self.apply(removed: [], added: self.waiting) }
+    isActive = activation != nil
+  }
+
+  /// Waits for the thread of ``activateAhead()``.
+  private func settle() {
+    guard let activation else { return }
+    activation.join()
+    self.activation = nil
+    waiting = []
+  }
+
   private func apply(removed: [FlatRange], added: [FlatRange]) {
     let doomed = removed.compactMap { Self.slot(for: $0) }
     let fresh = added.compactMap { Self.slot(for: $0) }
+    // First, since a change of slots hurries the kernel's clean-up after this along, for which a VM's end would wait 15 ms.
+    if hasCoalescing {
+      for range in removed { setCoalescing(of: range, false) }
+      for range in added { setCoalescing(of: range, true) }
+    }
     if doomed.isEmpty || fresh.isEmpty {
       replace(doomed, by: fresh)
     } else {
       gate.whileClosed { replace(doomed, by: fresh) }
     }
-    guard hasCoalescing else { return }
-    for range in removed { setCoalescing(of: range, false) }
-    for range in added { setCoalescing(of: range, true) }
   }
 
   private func replace(_ doomed: [Slot], by fresh: [Slot]) {
@@ -138,13 +168,14 @@ final class KVMMemorySlots: MemoryMapListener {
   }
 
   private func fail(_ message: String) {
-    if failure == nil { failure = EngineError(message) }
+    if refusal == nil { refusal = EngineError(message) }
     gate.kickAll()
   }
 
   // MARK: Dirty pages
 
   func dirtyTrackingChanged(of block: RAMBlock) {
+    settle()
     for (number, slot) in slots.enumerated() {
       guard var slot, slot.block === block, slot.isLogging != block.dirty.isTracking else { continue }
       slot.isLogging = block.dirty.isTracking
@@ -159,6 +190,7 @@ final class KVMMemorySlots: MemoryMapListener {
   }
 
   func collectDirtyPages(of block: RAMBlock) {
+    settle()
     for (number, slot) in slots.enumerated() {
       if let slot, slot.block === block { collect(slot, number: number) }
     }

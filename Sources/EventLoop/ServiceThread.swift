@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import CHost
-import EventLoop
 import Glibc
 
-/// A thread of the VNC server, which takes no signals.
-final class ServiceThread: Sendable {
+/// A host thread that takes no signals.
+public final class ServiceThread: Sendable {
   private let handle: pthread_t
 
   /// Runs `body` on a new thread that tools show as `name`.
-  init(name: String, body: @escaping @Sendable () -> Void) throws(HostError) {
+  public init(name: String, body: @escaping @Sendable () -> Void) throws(HostError) {
     let start = Unmanaged.passRetained(Start(name: name, body: body))
     var handle = pthread_t()
     // The new thread inherits the mask.
@@ -35,7 +34,7 @@ final class ServiceThread: Sendable {
   }
 
   /// Waits for the thread's end.
-  func join() { pthread_join(handle, nil) }
+  public func join() { pthread_join(handle, nil) }
 
   private final class Start: Sendable {
     let name: String
