@@ -14,13 +14,6 @@ let strict: [SwiftSetting] = [
     ["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"], .when(configuration: .release)),
 ]
 
-/// Tests that execute millions of instructions want the engine optimised in debug builds, too: with
-/// MARTLET_OPTIMIZED_ENGINE in the environment and `--disable-index-store`, which whole-module compilation
-/// needs there.
-let optimizedEngine: [SwiftSetting] =
-  Context.environment["MARTLET_OPTIMIZED_ENGINE"] == nil
-  ? [] : [.unsafeFlags(["-O", "-wmo"], .when(configuration: .debug))]
-
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 /// One room of the house. What is not listed in `uses` cannot be imported: this is where the
@@ -91,11 +84,7 @@ let package = Package(
     // Engines: what executes the guest.
     room("KVM", uses: ["CHost", "CKVM", "CPU", "Bus", "GuestMemory", "EventLoop", log]),
 
-    .target(
-      name: "SoftCPU",
-      dependencies: ["CSSE", "CX87", "CPU", "Bus", "GuestMemory", "EventLoop"],
-      swiftSettings: strict + optimizedEngine),
-
+    room("SoftCPU", uses: ["CSSE", "CX87", "CPU", "Bus", "GuestMemory", "EventLoop"]),
     room("QTestEngine", uses: ["CPU", "Bus", "GuestMemory", "EventLoop"]),
 
     // Devices: what the guest sees.

@@ -136,7 +136,8 @@ def systems(directory):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--systems", action="store_true", help="also whole operating systems, which take minutes")
+    parser.add_argument("--systems", action=argparse.BooleanOptionalAction, default=True,
+                        help="also whole operating systems, which take minutes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         loops(options.rounds, directory)

@@ -256,7 +256,8 @@ public final class PIIX4PowerManagement: PCIFunction, RegisterFile, Device {
   }
 
   public func save() -> State {
-    State(
+    noteTimer()
+    return State(
       configuration: saveConfiguration(), pm1Status: pm1Status.rawValue, pm1Enable: pm1Enable.rawValue,
       pm1Control: pm1Control, gpeStatus: gpeStatus, gpeEnable: gpeEnable, apm: apm, smbus: smbus,
       timerChanges: timerChanges)

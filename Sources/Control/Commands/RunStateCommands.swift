@@ -54,6 +54,9 @@ extension QMPCommands {
         context.machine.actions.pausesOnPowerOff = shutdown == "pause"
       }
     },
+    .action("x-round-trip-state") { (_, context) throws(QMPError) in
+      do throws(MachineError) { try context.machine.roundTripState() } catch { throw QMPError(error) }
+    },
     .action("inject-nmi") { (_, context) throws(QMPError) in
       do throws(MachineError) { try context.machine.injectNMI() } catch { throw QMPError(error) }
     },
