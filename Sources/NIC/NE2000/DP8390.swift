@@ -135,8 +135,9 @@ final class DP8390 {
     case DP8390Page0.rbcr0: remoteCount = remoteCount & 0xFF00 | UInt16(value)
     case DP8390Page0.rbcr1: remoteCount = remoteCount & 0xFF | UInt16(value) << 8
     case DP8390Page0.rcr:
+      let old = receiveConfiguration
       receiveConfiguration = DP8390ReceiveConfiguration(rawValue: value & 0x3F)
-      port.receiveFilterChanged()
+      if receiveConfiguration != old { port.receiveFilterChanged() }
       offerAgain()
     case DP8390Page0.tcr:
       transmitConfiguration = value & 0x1F
@@ -153,15 +154,17 @@ final class DP8390 {
     switch offset {
     case DP8390Page1.par:
       let shift = UInt64((offset - 1) * 8)
-      physicalAddress = physicalAddress & ~(0xFF << shift) | UInt64(value) << shift
-      port.receiveFilterChanged()
+      let old = physicalAddress
+      physicalAddress = old & ~(0xFF << shift) | UInt64(value) << shift
+      if physicalAddress != old { port.receiveFilterChanged() }
     case DP8390Page1.curr:
       current = value
       offerAgain()
     default:
       let shift = UInt64((offset & 7) * 8)
-      groups = groups & ~(0xFF << shift) | UInt64(value) << shift
-      port.receiveFilterChanged()
+      let old = groups
+      groups = old & ~(0xFF << shift) | UInt64(value) << shift
+      if groups != old { port.receiveFilterChanged() }
     }
   }
 
