@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import CSlirp
+import CharacterDevice
 import EventLoop
 import Glibc
 import Logging
@@ -20,9 +21,9 @@ public final class UserNetwork: PacketPort {
   /// `id=`.
   public let id: String
 
-  private let library: SlirpFunctions
+  let library: SlirpFunctions
   private let log: Logger
-  private var slirp: SlirpFunctions.Slirp?
+  private(set) var slirp: SlirpFunctions.Slirp?
   private let callbacks: UnsafeMutablePointer<SlirpCb>
   private let sockets: SocketSet
   private let queue = PacketQueue()
@@ -33,11 +34,19 @@ public final class UserNetwork: PacketPort {
   /// Whether the card is being served, or sends: then nothing is handed to it.
   private var isCardBusy = false
   private var isStarved = false
+  /// Character ports that answer in the guest's network.
+  private(set) var forwards: [CharacterForward] = []
+  private var isSettling = false
+
+  /// Opens the character port that a `guestfwd=` names, for somebody of that label.
+  public typealias PortOpener = (_ text: String, _ label: String) throws(CharacterPortError) -> (
+    any CharacterPort
+  )?
 
   /// A network.
-  public init(_ configuration: UserNetworkConfiguration, id: String, loop: EventLoop, log: Logger)
-    throws(NetworkError)
-  {
+  public init(
+    _ configuration: UserNetworkConfiguration, id: String, loop: EventLoop, log: Logger, openPort: PortOpener
+  ) throws(NetworkError) {
     self.configuration = configuration
     self.id = id
     self.log = log
@@ -74,7 +83,7 @@ public final class UserNetwork: PacketPort {
     }
     do throws(NetworkError) {
       for rule in configuration.hostForwards { try add(rule) }
-      for rule in configuration.guestForwards { try add(rule) }
+      for rule in configuration.guestForwards { try add(rule, openPort) }
     } catch {
       close()
       throw error
@@ -91,6 +100,8 @@ public final class UserNetwork: PacketPort {
   public func close() {
     if let slirp { library.cleanup(slirp) }
     slirp = nil
+    for forward in forwards { forward.close() }
+    forwards = []
     timeout?.close()
     advertisement?.close()
     sockets.close()
@@ -125,13 +136,25 @@ public final class UserNetwork: PacketPort {
     return result == 0
   }
 
-  private func add(_ rule: GuestForward) throws(NetworkError) {
+  private func add(_ rule: GuestForward, _ openPort: PortOpener) throws(NetworkError) {
     guard let slirp else { return }
     var address = rule.address.inAddress
     let result: Int32
     switch rule.target {
     case .command(let text): result = library.addExec(slirp, text, &address, Int32(rule.port))
     case .unixSocket(let path): result = library.addUnix(slirp, path, &address, Int32(rule.port))
+    case .characterPort(let text):
+      let forward = try open(rule, text, openPort)
+      result = library.addGuestForward(
+        slirp,
+        { bytes, count, context in
+          guard let bytes, let context else { return 0 }
+          let forward = Unmanaged<CharacterForward>.fromOpaque(context).takeUnretainedValue()
+          if !forward.send(UnsafeRawBufferPointer(start: bytes, count: count)) {
+            forward.network?.log.debug("libslirp: more than a window for \(forward.rule)")
+          }
+          return count
+        }, Unmanaged.passUnretained(forward).toOpaque(), &address, Int32(rule.port))
     }
     guard result >= 0 else {
       throw .guestForward(
@@ -140,6 +163,35 @@ public final class UserNetwork: PacketPort {
           "the address must lie in \(configuration.network)/\(configuration.prefixLength) and be nobody's yet"
       )
     }
+  }
+
+  private func open(_ rule: GuestForward, _ text: String, _ openPort: PortOpener) throws(NetworkError)
+    -> CharacterForward
+  {
+    do throws(CharacterPortError) {
+      guard let port = try openPort(text, "guestfwd.tcp.\(rule.port)") else {
+        throw .wrong("'\(text)' is no character device")
+      }
+      let forward = CharacterForward(rule, port: port)
+      forward.network = self
+      forwards.append(forward)
+      return forward
+    } catch { throw .guestForward(id: id, rule: rule.description, reason: error.description) }
+  }
+
+  /// How many bytes the guest's connection takes now; 0 without one.
+  func room(in forward: CharacterForward) -> Int {
+    guard let slirp else { return 0 }
+    return library.socketCanReceive(slirp, forward.rule.address.inAddress, Int32(forward.rule.port))
+  }
+
+  /// Bytes for the guest, no more than there is room for.
+  func forward(_ bytes: UnsafeRawBufferPointer, of forward: CharacterForward) {
+    guard let slirp, let base = bytes.baseAddress else { return }
+    library.socketReceive(
+      slirp, forward.rule.address.inAddress, Int32(forward.rule.port),
+      base.assumingMemoryBound(to: UInt8.self), Int32(clamping: bytes.count))
+    if !isSettling { settle() }
   }
 
   private static func withAddresses<Result>(
@@ -179,7 +231,8 @@ public final class UserNetwork: PacketPort {
     defer { isCardBusy = false }
     // The library copies a frame before it looks into it, but for ARP, which is short: the guest must not change that
     // under its eyes.
-    if pieces.count == 1, pieces[0].iov_len > 128, let base = pieces[0].iov_base {
+    let isHeldBack = !forwards.isEmpty && forwards.contains { $0.isFull }
+    if !isHeldBack, pieces.count == 1, pieces[0].iov_len > 128, let base = pieces[0].iov_base {
       library.input(slirp, base.assumingMemoryBound(to: UInt8.self), Int32(clamping: pieces[0].iov_len))
       return true
     }
@@ -191,10 +244,28 @@ public final class UserNetwork: PacketPort {
       }
       length += count
     }
+    if isHeldBack, isForFullForward(UnsafeRawBufferPointer(rebasing: gathered[..<length])) { return true }
     if let base = gathered.baseAddress {
       library.input(slirp, base.assumingMemoryBound(to: UInt8.self), Int32(length))
     }
     return true
+  }
+
+  /// Whether a frame carries data of a connection whose character port takes none now (RFC 791, 9293).
+  private func isForFullForward(_ frame: UnsafeRawBufferPointer) -> Bool {
+    let packet = 14
+    guard frame.count >= packet + 40, frame[12] == 8, frame[13] == 0, frame[packet] >> 4 == 4,
+      frame[packet + 9] == 6
+    else { return false }
+    let segment = packet + Int(frame[packet] & 0xF) * 4
+    guard frame.count >= segment + 20 else { return false }
+    func word(_ offset: Int) -> Int { Int(frame[offset]) << 8 | Int(frame[offset + 1]) }
+    // An acknowledgement is let through: what the port sends does not wait.
+    guard word(packet + 2) > segment - packet + Int(frame[segment + 12] >> 4) * 4 else { return false }
+    let address = UInt32(word(packet + 16)) << 16 | UInt32(word(packet + 18))
+    return forwards.contains {
+      $0.isFull && $0.rule.address.bits == address && Int($0.rule.port) == word(segment + 2)
+    }
   }
 
   public func endOfBatch() { settle() }
@@ -219,13 +290,22 @@ public final class UserNetwork: PacketPort {
   }
 
   /// Hands waiting frames to the card, and has the library's sockets waited for.
-  private func settle() {
-    if !isCardBusy {
-      isCardBusy = true
-      while let frame = queue.first, receiver?.receive(frame) ?? true { queue.removeFirst() }
-      isCardBusy = false
+  func settle() {
+    isSettling = true
+    handOverQueue()
+    if !forwards.isEmpty {
+      for forward in forwards { forward.offerAgain() }
+      handOverQueue()
     }
+    isSettling = false
     waitForSockets()
+  }
+
+  private func handOverQueue() {
+    guard !isCardBusy else { return }
+    isCardBusy = true
+    while let frame = queue.first, receiver?.receive(frame) ?? true { queue.removeFirst() }
+    isCardBusy = false
   }
 
   // MARK: Sockets and timers
