@@ -3,14 +3,13 @@
 
 import hashlib
 import os
-import shlex
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 from guests import ACCEL, Shell, needs_engine
+from network_peers import Namespace
 
 pytestmark = [needs_engine, pytest.mark.slow]
 
@@ -47,29 +46,6 @@ while True:
         print(frame[6:12].hex(":"))
         break
 """
-
-
-class Namespace:
-    """A network namespace that lives as long as a process of ours in it."""
-
-    def __init__(self):
-        self.holder = subprocess.Popen(["unshare", "-n", "sleep", "infinity"])
-        own = os.readlink("/proc/self/ns/net")
-        while os.readlink(f"/proc/{self.holder.pid}/ns/net") == own:
-            time.sleep(0.01)
-        self.prefix = ["nsenter", "-t", str(self.holder.pid), "-n"]
-
-    def run(self, command, **options):
-        return subprocess.run(
-            [*self.prefix, *shlex.split(command)], check=True, capture_output=True, text=True, timeout=300, **options
-        ).stdout
-
-    def start(self, *command, **options):
-        return subprocess.Popen([*self.prefix, *command], **options)
-
-    def close(self):
-        self.holder.kill()
-        self.holder.wait()
 
 
 @pytest.fixture
