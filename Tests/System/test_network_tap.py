@@ -48,6 +48,30 @@ while True:
 """
 
 
+def compare_captures(inside, outside):
+    """The card's capture begins with what was seen at the tap, in the same order each way."""
+
+    def read(path, *options):
+        fields = ["eth.src", "ip.src", "ip.id", "ip.len", "icmp.seq", "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "tcp.checksum"]
+        listing = subprocess.run(
+            ["tshark", "-n", "-r", path, "-Y", "icmp or tcp.port == 8000", "-o", "tcp.check_checksum:TRUE", "-T", "fields",
+             *(part for field in [*fields, "tcp.checksum.status"] for part in ("-e", field)), *options],
+            check=True, capture_output=True, text=True, timeout=600).stdout
+        frames = {"192.0.2.1": [], "192.0.2.2": []}
+        for line in listing.splitlines():
+            *frame, status = line.split("\t")
+            # 1 is "good".
+            assert status in ("", "1"), line
+            frames[frame[1]].append(frame)
+        return frames
+
+    outer = read(outside)
+    count = sum(map(len, outer.values()))
+    inner = read(inside, "-c", str(count + 1000))
+    for source, frames in outer.items():
+        assert len(frames) > 500 and inner[source][:len(frames)] == frames
+
+
 @pytest.fixture
 def namespace():
     if os.geteuid() != 0:
@@ -87,6 +111,11 @@ def test_debian_on_a_tap(start, namespace, server, debian_disk, tmp_path):
     card, other = (shell.run(f"grep -il {address} /sys/class/net/e*/address").split("/")[4]
                    for address in ("52:54:00:11:22:33", "52:54:00:12:34:5"))
     shell.run(f"ip link set {card} up && ip addr add 192.0.2.2/24 dev {card}")
+    outside = tmp_path / "outside.pcap"
+    watcher = namespace.start("tcpdump", "-i", "tap0", "-B", "65536", "-U", "-w", outside, "icmp or tcp port 8000",
+                              stderr=subprocess.PIPE, text=True)
+    while "listening on" not in watcher.stderr.readline():
+        assert watcher.poll() is None
     assert ", 0% packet loss" in shell.run("ping -c 3 -i 0.2 -w 60 192.0.2.1")
 
     # 100 MB in, then four connections at once, and 100 MB out, whole; seen by tcpdump in the guest.
@@ -97,6 +126,10 @@ def test_debian_on_a_tap(start, namespace, server, debian_disk, tmp_path):
     def checksum(name):
         return hashlib.sha256((server / name).read_bytes()).hexdigest()
 
+    assert checksum("part") in shell.run(get("part"))
+    watcher.terminate()
+    watcher.wait()
+    compare_captures(capture, outside)
     shell.run(f"tcpdump -i {card} -c 200 -w /tmp/seen.pcap tcp port 8000 2>/dev/null & sleep 2")
     assert checksum("file") in shell.run(get("file"))
     assert shell.run(f"for n in 1 2 3 4; do {get('part')} & done; wait").count(checksum("part")) == 4

@@ -331,15 +331,23 @@ public final class UserNetwork: PacketPort {
 
   /// Something happened at a socket, or the library's time has come.
   private func poll() {
-    guard let slirp, !isStarved else { return }
-    sockets.collect()
-    library.pollfdsPoll(
-      slirp, 0,
-      { index, context in
-        Unmanaged<UserNetwork>.fromOpaque(context!).takeUnretainedValue().sockets.events(at: index)
-      }, Unmanaged.passUnretained(self).toOpaque())
-    settle()
+    // The library reads one datagram a call: a burst of them costs one turn of the event loop, not one each. A bounded
+    // number, so that others have their turn.
+    _ = sockets.collect()
+    var calls = 0
+    repeat {
+      guard let slirp, !isStarved else { return }
+      library.pollfdsPoll(
+        slirp, 0,
+        { index, context in
+          Unmanaged<UserNetwork>.fromOpaque(context!).takeUnretainedValue().sockets.events(at: index)
+        }, Unmanaged.passUnretained(self).toOpaque())
+      settle()
+      calls += 1
+    } while calls < Self.mostCallsATurn && sockets.collect()
   }
+
+  private static let mostCallsATurn = 8
 
   // MARK: Callbacks
 
