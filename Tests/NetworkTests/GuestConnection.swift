@@ -6,8 +6,9 @@ import Network
 final class GuestConnection {
   /// What came, in order.
   private(set) var received: [UInt8] = []
-  /// Whether the other side has opened the connection, or ended it.
+  /// Whether the other side has opened the connection, has nothing more to send, or ended it.
   private(set) var isOpen = false
+  private(set) var isEnded = false
   private(set) var isReset = false
   /// What the other side has acknowledged, counted from the first byte.
   var acknowledgedByteCount: Int { Int(acknowledged &- firstSequence &- 1) }
@@ -49,6 +50,12 @@ final class GuestConnection {
     }
   }
 
+  /// Has nothing more to send.
+  func end() {
+    transmit(flags: 0x11, [])
+    sequence &+= 1
+  }
+
   /// Ends it at once.
   func abort() { transmit(flags: 4, []) }
 
@@ -77,7 +84,11 @@ final class GuestConnection {
       let data = segment[min(Int(segment[12] >> 4) * 4, segment.count)...]
       received += data
       expected &+= UInt32(data.count)
-      if data.isEmpty { return }
+      if flags & 1 != 0 {
+        isEnded = true
+        expected &+= 1
+      }
+      if data.isEmpty && flags & 1 == 0 { return }
     }
     if flags & 4 == 0 { transmit(flags: 0x10, []) }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import CharacterDevice
+import Glibc
 import OptionSyntax
 import TestSupport
 import Testing
@@ -92,6 +93,41 @@ import Testing
     second.abort()
     bench.lock.withLock { port.send([4]) }
     #expect(turn(bench, first) { first.received == [4] })
+    network.close()
+  }
+
+  @Test func startsAProgramForEachConnection() throws {
+    let bench = try Bench()
+    let network = try UserNetwork.make("ipv6=off,guestfwd=tcp:10.0.2.100:1234-cmd:tr a-z A-Z", on: bench)
+    for own in 40_000..<40_005 as Range<UInt16> {
+      let connection = try connect(bench, network, from: own)
+      connection.send(Array("shout\n".utf8))
+      // It writes when its input ends.
+      connection.end()
+      #expect(turn(bench, connection) { connection.received == Array("SHOUT\n".utf8) })
+      #expect(turn(bench, connection) { connection.isEnded })
+    }
+    network.close()
+  }
+
+  @Test func connectsToAUnixSocketForEachConnection() throws {
+    let bench = try Bench()
+    let path = "/tmp/martlet-guestfwd-\(getpid())"
+    let listener = try HostSocket.listen(.unix(path: path, isAbstract: false))
+    defer {
+      close(listener.descriptor)
+      unlink(path)
+    }
+    let network = try UserNetwork.make("ipv6=off,guestfwd=tcp:10.0.2.100:1234-unix:\(path)", on: bench)
+    for own in [40_000, 40_001] as [UInt16] {
+      let connection = try connect(bench, network, from: own)
+      let peer = accept(listener.descriptor, nil, nil)
+      try #require(peer >= 0)
+      #expect(write(peer, "hello", 5) == 5)
+      #expect(turn(bench, connection) { connection.received == Array("hello".utf8) })
+      close(peer)
+      #expect(turn(bench, connection) { connection.isEnded })
+    }
     network.close()
   }
 

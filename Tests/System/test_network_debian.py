@@ -141,8 +141,8 @@ def frames_received(monitor):
     return int(listing.split("received ")[1].split()[0])
 
 
-# The cards of two guests on cables between them: what one has and what the other has.
 def cables(tmp_path):
+    """The cards of two guests on cables between them: what one has and what the other has."""
     port, first, second = free_port(), free_port(), free_port()
     return {
         "e1000": (f"socket,id=e1000,listen=127.0.0.1:{port}", f"socket,id=e1000,connect=127.0.0.1:{port}"),
@@ -167,7 +167,10 @@ def test_two_guests_on_one_cable(start, debian_disk, tmp_path):
                         "-device", f"{card},netdev={card},romfile=,mac=52:54:00:00:{number:02x}:{end + 1:02x}"]
         guest = start("-accel", ACCEL, debian_disk, "-snapshot", "-m", "384", *options, serial=True,
                       seabios_log=False, prefix=unprivileged)
-        guest.wait_for("", timeout=10)
+        # The cables are there before the other end is.
+        while not guest.vnc_path.exists():
+            assert guest.process.poll() is None, guest.text(guest.errors)
+            time.sleep(0.02)
         shells.append(Shell(guest))
     for end, shell in enumerate(shells):
         shell.log_in()
