@@ -18,22 +18,23 @@ final class GuestConnection {
   var network: UserNetwork
   private let destination: [UInt8]
   private let ports: (own: UInt16, other: UInt16)
-  private let firstSequence: UInt32 = 0x1000_0000
+  private let firstSequence: UInt32
   private var sequence: UInt32
   private var acknowledged: UInt32
   private var expected: UInt32 = 0
   private var position: Int
 
   init(
-    to destination: [UInt8], port: UInt16, from own: UInt16 = 40_000, on bench: Bench, _ network: UserNetwork
+    to destination: [UInt8], port: UInt16, from own: UInt16 = 40_000, on bench: Bench, _ network: UserNetwork,
+    sequence: UInt32 = 0x1000_0000
   ) {
     (self.bench, self.network, self.destination) = (bench, network, destination)
     ports = (own, port)
-    (sequence, acknowledged) = (firstSequence, firstSequence)
+    (firstSequence, self.sequence, acknowledged) = (sequence, sequence, sequence)
     position = bench.received.count
     bench.send(GuestFrame.arpRequest, through: network)
     transmit(flags: 2, [])
-    sequence &+= 1
+    self.sequence &+= 1
   }
 
   /// Sends data; what the other side did not take is for ``sendAgain(_:)``.

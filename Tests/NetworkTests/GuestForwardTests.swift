@@ -96,6 +96,35 @@ import Testing
     network.close()
   }
 
+  @Test func connectionsDoNotPileUp() throws {
+    let bench = try Bench()
+    let port = RingBufferPort()
+    let network = try UserNetwork.make(Self.rule, on: bench, port: port)
+    // Of which some are closed by the guest, some only half opened, some opened twice from the same port.
+    for round in 0..<3 {
+      for own in 40_000..<40_100 as Range<UInt16> {
+        let connection = GuestConnection(
+          to: [10, 0, 2, 100], port: 1234, from: own, on: bench, network, sequence: UInt32(round) << 30)
+        guard own % 3 != 0 else { continue }
+        #expect(turn(bench, connection) { connection.isOpen })
+        connection.send([UInt8(truncatingIfNeeded: own)])
+        if own % 3 == 1 { connection.end() }
+      }
+    }
+    let count = network.connections.split(separator: "\n").count { $0.contains("10.0.2.100") }
+    #expect(count == 16)
+    #expect(bench.lock.withLock { port.takeOutput() }.count == 3 * 67)
+    // The last one is as good as any.
+    let connection = try connect(bench, network, from: 50_000)
+    bench.lock.withLock { port.send([9]) }
+    #expect(turn(bench, connection) { connection.received == [9] })
+    // Fragments are not looked into, and go nowhere.
+    var fragment = GuestFrame.packet(to: [10, 0, 2, 100], protocol: 6, Array(repeating: 0, count: 24))
+    fragment[20] = 0x20
+    bench.send(fragment, through: network)
+    network.close()
+  }
+
   @Test func startsAProgramForEachConnection() throws {
     let bench = try Bench()
     let network = try UserNetwork.make("ipv6=off,guestfwd=tcp:10.0.2.100:1234-cmd:tr a-z A-Z", on: bench)

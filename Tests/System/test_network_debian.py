@@ -86,9 +86,10 @@ def test_names_are_looked_up_by_the_hosts_server(start, debian_disk, tmp_path):
         namespace.close()
 
 
-def test_a_download_goes_on_after_pauses(start, debian_disk, tmp_path):
-    """stop and cont under load, and a character device in the guest's network beside it."""
-    server = Server(os.urandom(1 << 20) * 64)
+def test_a_user_network_under_load(start, debian_disk, tmp_path):
+    """100 MB each way, several connections at once, stop and cont under way, and a character device in the guest's network."""
+    server = Server(os.urandom(1 << 20) * 100)
+    small = Server(os.urandom(10 << 20))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         guest = start(
             "-accel", ACCEL, debian_disk, "-snapshot", "-m", "512", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off",
@@ -134,6 +135,14 @@ def test_a_download_goes_on_after_pauses(start, debian_disk, tmp_path):
             received = stopped
             monitor.run("cont")
     assert hashlib.sha256(server.content).hexdigest() in shell.serial.expect(r"(?s)(.*?)fetched\n", 600)[1]
+
+    checksum = hashlib.sha256(small.content).hexdigest()
+    assert shell.run(f"for n in 1 2 3 4; do {fetch(small.port)} & done; wait").count(checksum) == 4
+    shell.run(f"(exec 3<>/dev/tcp/10.0.2.2/{server.port}; "
+              "printf 'PUT / HTTP/1.0\\r\\nContent-Length: 104857600\\r\\n\\r\\n' >&3; "
+              "(while cat /tmp/content; do :; done) 2>/dev/null | head -c 104857600 >&3; head -1 <&3)")
+    sent = content * (104857600 // len(content) + 1)
+    assert server.taken == sent[:104857600]
 
 
 def frames_received(monitor):

@@ -231,8 +231,7 @@ public final class UserNetwork: PacketPort {
     defer { isCardBusy = false }
     // The library copies a frame before it looks into it, but for ARP, which is short: the guest must not change that
     // under its eyes.
-    let isHeldBack = !forwards.isEmpty && forwards.contains { $0.isFull }
-    if !isHeldBack, pieces.count == 1, pieces[0].iov_len > 128, let base = pieces[0].iov_base {
+    if forwards.isEmpty, pieces.count == 1, pieces[0].iov_len > 128, let base = pieces[0].iov_base {
       library.input(slirp, base.assumingMemoryBound(to: UInt8.self), Int32(clamping: pieces[0].iov_len))
       return true
     }
@@ -244,28 +243,27 @@ public final class UserNetwork: PacketPort {
       }
       length += count
     }
-    if isHeldBack, isForFullForward(UnsafeRawBufferPointer(rebasing: gathered[..<length])) { return true }
+    if !forwards.isEmpty, !admit(UnsafeRawBufferPointer(rebasing: gathered[..<length])) { return true }
     if let base = gathered.baseAddress {
       library.input(slirp, base.assumingMemoryBound(to: UInt8.self), Int32(length))
     }
     return true
   }
 
-  /// Whether a frame carries data of a connection whose character port takes none now (RFC 791, 9293).
-  private func isForFullForward(_ frame: UnsafeRawBufferPointer) -> Bool {
-    let packet = 14
-    guard frame.count >= packet + 40, frame[12] == 8, frame[13] == 0, frame[packet] >> 4 == 4,
-      frame[packet + 9] == 6
-    else { return false }
-    let segment = packet + Int(frame[packet] & 0xF) * 4
-    guard frame.count >= segment + 20 else { return false }
-    func word(_ offset: Int) -> Int { Int(frame[offset]) << 8 | Int(frame[offset + 1]) }
+  /// Looks at a frame of the guest's that may be for a character port; false if the library is not to see it.
+  private func admit(_ frame: UnsafeRawBufferPointer) -> Bool {
+    guard let segment = GuestSegment(frame),
+      forwards.contains(where: { $0.rule.address.bits == segment.destination })
+    else { return true }
+    // Nobody cuts TCP segments into fragments today, and they could not be looked into.
+    guard !segment.isFragment else { return false }
+    guard let forward = forwards.first(where: { $0.isFor(segment) }) else { return true }
     // An acknowledgement is let through: what the port sends does not wait.
-    guard word(packet + 2) > segment - packet + Int(frame[segment + 12] >> 4) * 4 else { return false }
-    let address = UInt32(word(packet + 16)) << 16 | UInt32(word(packet + 18))
-    return forwards.contains {
-      $0.isFull && $0.rule.address.bits == address && Int($0.rule.port) == word(segment + 2)
+    if forward.isFull, segment.hasData { return false }
+    if segment.isOpening, let slirp, let old = forward.makeRoom(for: segment, like: frame) {
+      library.input(slirp, old, Int32(old.count))
     }
+    return true
   }
 
   public func endOfBatch() { settle() }
