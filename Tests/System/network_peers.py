@@ -64,9 +64,9 @@ class Monitor:
         self.events = []
         self.run("qmp_capabilities")
 
-    def ask(self, command, arguments):
-        self.stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.stream.flush()
+    def ask(self, command, arguments, descriptors=()):
+        message = json.dumps({"execute": command, "arguments": arguments}) + "\n"
+        socket.send_fds(self.socket, [message.encode()], descriptors)
         while "event" in (answer := json.loads(self.stream.readline())):
             self.events.append(answer)
         return answer
@@ -75,6 +75,9 @@ class Monitor:
         answer = self.ask(command, arguments)
         assert "return" in answer, answer
         return answer["return"]
+
+    def pass_descriptor(self, name, descriptor):
+        assert "return" in self.ask("getfd", {"fdname": name}, [descriptor])
 
     def error(self, command, **arguments):
         return self.ask(command, arguments)["error"]["desc"]

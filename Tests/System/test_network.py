@@ -123,6 +123,21 @@ def test_a_character_device_in_the_guests_network(start, tmp_path):
         monitor.run("chardev-remove", id="c0")
 
 
+def test_a_descriptor_passed_to_the_monitor_is_a_cable(start, tmp_path):
+    start("-S", "-m", "16", "-nic", "none", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off").vnc()
+    ours, theirs = socket.socketpair()
+    with ours, Monitor(tmp_path / "qmp") as monitor:
+        with theirs:
+            monitor.pass_descriptor("cable", theirs.fileno())
+        monitor.run("netdev_add", type="socket", id="n0", fd="cable")
+        ours.settimeout(60)
+        # A frame that nobody takes, and then one that is none: the other side hangs up.
+        ours.sendall(struct.pack(">I", 60) + bytes(60) + b"\xff\xff\xff\xff")
+        assert ours.recv(1) == b""
+        monitor.run("netdev_del", id="n0")
+        assert "not found" in monitor.error("netdev_del", id="n0")
+
+
 # Debian's, by what follows -device.
 DRIVERS = {"e1000": "e1000", "pcnet": "pcnet32", "rtl8139": "8139cp", "rtl8139,chip=8139c": "8139too",
            "ne2k_pci": "ne2k-pci"}
