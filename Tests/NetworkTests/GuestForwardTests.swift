@@ -118,11 +118,29 @@ import Testing
     let connection = try connect(bench, network, from: 50_000)
     bench.lock.withLock { port.send([9]) }
     #expect(turn(bench, connection) { connection.received == [9] })
-    // Fragments are not looked into, and go nowhere.
-    var fragment = GuestFrame.packet(to: [10, 0, 2, 100], protocol: 6, Array(repeating: 0, count: 24))
-    fragment[20] = 0x20
-    bench.send(fragment, through: network)
     network.close()
+  }
+
+  @Test func looksIntoFrames() throws {
+    func segment(_ frame: [UInt8]) -> GuestSegment? { frame.withUnsafeBytes { GuestSegment($0) } }
+    let opening: [UInt8] = [0, 1, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0x50, 2, 0, 0, 0, 0, 0, 0]
+    let frame = GuestFrame.packet(to: [10, 0, 2, 100], protocol: 6, opening)
+    let found = try #require(segment(frame))
+    #expect(found.isOpening && !found.hasData && !found.isFragment)
+    #expect((found.source, found.destination) == (0x0A00_020F, 0x0A00_0264))
+    #expect((found.sourcePort, found.destinationPort, found.sequence) == (1, 2, 3))
+    #expect(
+      try #require(segment(GuestFrame.packet(to: [10, 0, 2, 100], protocol: 6, opening + [1]))).hasData)
+    // The first part of a packet, shorter than any segment, and a later one.
+    var part = GuestFrame.packet(to: [10, 0, 2, 100], protocol: 6, Array(opening[..<8]))
+    #expect(segment(part) == nil)
+    part[20] = 0x20
+    #expect(segment(part)?.isFragment == true)
+    (part[20], part[21]) = (0, 1)
+    #expect(segment(part)?.isFragment == true)
+    for count in 0..<frame.count { #expect(segment(Array(frame[..<count])) == nil) }
+    #expect(segment(GuestFrame.packet(to: [10, 0, 2, 100], protocol: 17, opening)) == nil)
+    #expect(segment(GuestFrame.arpRequest) == nil)
   }
 
   @Test func startsAProgramForEachConnection() throws {

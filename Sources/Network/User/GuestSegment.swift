@@ -11,26 +11,29 @@ struct GuestSegment {
   let isOpening: Bool
   /// Whether it carries data.
   let hasData: Bool
-  /// Whether it is a part of a packet, so that all but the addresses may be anything.
+  /// Whether it is a part of a packet: then only the addresses are known.
   let isFragment: Bool
 
   private static let packet = 14
-  private static let leastByteCount = packet + 40
 
   /// The segment in a frame; nil if there is none that anybody would take.
   init?(_ frame: UnsafeRawBufferPointer) {
     let packet = Self.packet
-    guard frame.count >= Self.leastByteCount, frame[12] == 8, frame[13] == 0, frame[packet] >> 4 == 4,
+    guard frame.count >= packet + 20, frame[12] == 8, frame[13] == 0, frame[packet] >> 4 == 4,
       frame[packet + 9] == 6
     else { return nil }
     func word(_ offset: Int) -> UInt16 { UInt16(frame[offset]) << 8 | UInt16(frame[offset + 1]) }
     func long(_ offset: Int) -> UInt32 { UInt32(word(offset)) << 16 | UInt32(word(offset + 2)) }
-    let segment = packet + Int(frame[packet] & 0xF) * 4
-    guard frame.count >= segment + 20 else { return nil }
     source = long(packet + 12)
     destination = long(packet + 16)
     // More fragments, or an offset.
     isFragment = word(packet + 6) & 0x3FFF != 0
+    guard !isFragment else {
+      (sourcePort, destinationPort, sequence, isOpening, hasData) = (0, 0, 0, false, false)
+      return
+    }
+    let segment = packet + Int(frame[packet] & 0xF) * 4
+    guard frame.count >= segment + 20 else { return nil }
     sourcePort = word(segment)
     destinationPort = word(segment + 2)
     sequence = long(segment + 4)
