@@ -21,7 +21,7 @@ PYTHON := .venv/bin/python
 BUILD_PACKAGES := libvncserver-dev libpixman-1-dev libaio-dev libxkbcommon-dev libpng-dev zlib1g-dev libjson-c-dev libslirp-dev pkg-config \
 	seabios ipxe-qemu novnc xkb-data grub-pc-bin grub-common mtools xorriso mmdebstrap fakeroot e2fsprogs
 # What the tests need besides.
-TEST_PACKAGES := nasm acpica-tools dmidecode groff-base qemu-system-x86 qemu-utils tigervnc-viewer xvfb xdotool openssh-client tcpdump iputils-ping iproute2 \
+TEST_PACKAGES := nasm acpica-tools dmidecode groff-base qemu-system-x86 qemu-utils tigervnc-viewer xvfb xdotool openssh-client tcpdump tshark iputils-ping iproute2 \
 	gvncviewer chromium x11-apps imagemagick socat python3-venv isolinux syslinux-common memtest86+ ipxe \
 	bochs bochsbios vgabios \
 	debian-installer-12-netboot-amd64 debian-installer-12-netboot-i386
@@ -107,7 +107,7 @@ define install
 	if [ -n "$$missing" ]; then \
 	  echo "Installing:" $$missing; \
 	  $(SUDO) apt-get update -q && \
-	  DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -qy --no-install-recommends $$missing; \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
 	fi
 endef
 

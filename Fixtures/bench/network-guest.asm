@@ -6,7 +6,8 @@
 ;   card_send     sends ecx frames (at most BATCH) of edx bytes at esi, and waits until they are gone
 ;   card_receive  waits for a frame, and gives its buffer back
 ; -DRECEIVE receives, and sends a frame after each WINDOW received, so that the other end knows when to send more: what
-; is not paced so is lost before any card sees it. The frames sent are UDP to 10.0.2.2, port PORT.
+; is not paced so is lost before any card sees it. The frames sent are UDP to 10.0.2.2, port PORT. -DIDLE sleeps with the card
+; set up.
 %include "report.inc"
 %ifndef COUNT
 %define COUNT 32768
@@ -109,6 +110,12 @@ protected:
   out 0xE9, al
   mov al, 10
   out 0xE9, al
+%ifdef IDLE
+  ; The card is ready, the link is there, and nobody has anything to say.
+.sleep:
+  hlt
+  jmp .sleep
+%endif
 %ifdef RECEIVE
   ; What comes first starts the watch.
   call receive_window

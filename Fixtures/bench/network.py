@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The network cards beside QEMU's, with the same bare-metal guest on KVM: frames a second out of the guest and into it,
-through a user network and a tap, and the processor time that a frame costs the emulator.
+through a user network and a tap, the processor time that a frame costs the emulator, and what a link costs on which nothing goes.
 
 Runs itself in a network namespace of its own, so that the tap disturbs nobody.
 """
@@ -91,6 +91,17 @@ class Sender:
         self.socket.close()
 
 
+def start(peer, image, back_end, card):
+    return subprocess.Popen(
+        [PROGRAMS[peer], "-accel", "kvm", "-m", "64", "-drive", f"file={image},format=raw,if=ide", "-nic",
+         f"{back_end},model={card},mac=52:54:00:12:34:56", "-debugcon", "stdio", "-display", "none",
+         "-device", "isa-debug-exit,iobase=0x501"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+TAP_BACK_END = f"tap,ifname={TAP},script=no,downscript=no"
+
+
 def free_port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
@@ -107,12 +118,8 @@ def run(peer, card, network, receives, length, count, directory):
         image = assemble(
             directory, "network-guest", size=1 << 20, **defines, **({"RECEIVE": 1} if receives else {}))
         back_end = (f"user,hostfwd=udp:127.0.0.1:{port}-10.0.2.15:7" if network == "user"
-                    else f"tap,ifname={TAP},script=no,downscript=no")
-        process = subprocess.Popen(
-            [PROGRAMS[peer], "-accel", "kvm", "-m", "64", "-drive", f"file={image},format=raw,if=ide", "-nic",
-             f"{back_end},model={card},mac=52:54:00:12:34:56", "-debugcon", "stdio", "-display", "none",
-             "-device", "isa-debug-exit,iobase=0x501"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                    else TAP_BACK_END)
+        process = start(peer, image, back_end, card)
         killer = threading.Timer(120, process.kill)
         killer.start()
         process.stdout.readline()
@@ -134,6 +141,22 @@ def run(peer, card, network, receives, length, count, directory):
         return count / seconds, spent / count * 1e6
 
 
+def idle(peer, card, network, directory):
+    """Milliseconds of processor time a second, of an emulator whose guest sleeps with its card set up."""
+    seconds = 5
+    image = assemble(directory, "network-guest", size=1 << 20, CARD=card, IDLE=1)
+    process = start(peer, image, "user" if network == "user" else TAP_BACK_END, card)
+    process.stdout.readline()
+    # What the start left to do is over.
+    time.sleep(1)
+    before = processor_time(process.pid)
+    time.sleep(seconds)
+    spent = processor_time(process.pid) - before
+    process.kill()
+    process.communicate()
+    return spent / seconds * 1e3
+
+
 def cycles_a_second(cache=[]):
     """The time stamp counter's rate, near enough for both alike."""
     if not cache:
@@ -147,31 +170,51 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cards", default=",".join(CARDS))
     parser.add_argument("--networks", default="user,tap")
+    parser.add_argument("--only", choices=["frames", "idle"])
     options = parser.parse_args()
     into_namespace()
     make_tap()
-    print(f"{'thousand frames a second':44}{'martlet':>10}{'qemu':>10}{'ratio':>8}   {'us of processor a frame':>26}")
     with tempfile.TemporaryDirectory() as directory:
-        for card in options.cards.split(","):
-            for network in options.networks.split(","):
-                for receives in (False, True):
-                    for length in (60, 1514):
-                        count = 4096 if card == "ne2k_pci" else 32768
-                        values = {peer: [] for peer in PROGRAMS}
-                        for _ in range(options.rounds):
-                            for peer in PROGRAMS:
-                                value = run(peer, card, network, receives, length, count, directory)
-                                if value:
-                                    values[peer].append(value)
-                        name = f"{card}, {network}, {'received' if receives else 'sent'}, {length} bytes"
-                        if not all(values.values()):
-                            failed = " and ".join(peer for peer in PROGRAMS if not values[peer])
-                            print(f"{name:44}  no result from {failed}", flush=True)
-                            continue
-                        (ours, our_time), (theirs, their_time) = (
-                            [statistics.median(column) for column in zip(*values[peer])] for peer in PROGRAMS)
-                        print(f"{name:44}{ours / 1e3:10.1f}{theirs / 1e3:10.1f}{ours / theirs:8.2f}   "
-                              f"{our_time:10.2f}{their_time:10.2f}{our_time / their_time:6.2f}", flush=True)
+        if options.only != "idle":
+            measure_frames(options, directory)
+        if options.only != "frames":
+            measure_idle(options, directory)
+
+
+def measure_frames(options, directory):
+    print(f"{'thousand frames a second':44}{'martlet':>10}{'qemu':>10}{'ratio':>8}   {'us of processor a frame':>26}")
+    for card in options.cards.split(","):
+        for network in options.networks.split(","):
+            for receives in (False, True):
+                for length in (60, 1514):
+                    count = 4096 if card == "ne2k_pci" else 32768
+                    values = {peer: [] for peer in PROGRAMS}
+                    for _ in range(options.rounds):
+                        for peer in PROGRAMS:
+                            value = run(peer, card, network, receives, length, count, directory)
+                            if value:
+                                values[peer].append(value)
+                    name = f"{card}, {network}, {'received' if receives else 'sent'}, {length} bytes"
+                    if not all(values.values()):
+                        failed = " and ".join(peer for peer in PROGRAMS if not values[peer])
+                        print(f"{name:44}  no result from {failed}", flush=True)
+                        continue
+                    (ours, our_time), (theirs, their_time) = (
+                        [statistics.median(column) for column in zip(*values[peer])] for peer in PROGRAMS)
+                    print(f"{name:44}{ours / 1e3:10.1f}{theirs / 1e3:10.1f}{ours / theirs:8.2f}   "
+                          f"{our_time:10.2f}{their_time:10.2f}{our_time / their_time:6.2f}", flush=True)
+
+
+def measure_idle(options, directory):
+    print(f"{'ms of processor a second':44}{'martlet':>10}{'qemu':>10}")
+    for card in options.cards.split(","):
+        for network in options.networks.split(","):
+            values = {peer: [] for peer in PROGRAMS}
+            for _ in range(options.rounds):
+                for peer in PROGRAMS:
+                    values[peer].append(idle(peer, card, network, directory))
+            ours, theirs = (statistics.median(values[peer]) for peer in PROGRAMS)
+            print(f"{f'{card}, {network}, idle':44}{ours:10.2f}{theirs:10.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,20 +3,20 @@
 import Glibc
 
 /// A ring of bytes on their way to a descriptor that may not take them now. Its memory is made once.
-final class OutputBuffer {
+public final class OutputBuffer {
   private let memory: UnsafeMutableRawPointer
   private let capacity: Int
   private var start = 0
   /// The number of bytes held.
-  private(set) var count = 0
+  public private(set) var count = 0
 
   /// Whether nothing is held.
-  var isEmpty: Bool { count == 0 }
+  public var isEmpty: Bool { count == 0 }
   /// Whether nothing more is taken.
   var isFull: Bool { count == capacity }
 
   /// An empty buffer for `capacity` bytes.
-  init(capacity: Int) {
+  public init(capacity: Int) {
     self.capacity = max(1, capacity)
     memory = .allocate(byteCount: self.capacity, alignment: 16)
   }
@@ -24,7 +24,7 @@ final class OutputBuffer {
   deinit { memory.deallocate() }
 
   /// Takes as much of `bytes` as there is room for; returns how much.
-  func append(_ bytes: UnsafeRawBufferPointer) -> Int {
+  public func append(_ bytes: UnsafeRawBufferPointer) -> Int {
     guard let source = bytes.baseAddress else { return 0 }
     let accepted = min(bytes.count, capacity - count)
     let end = (start + count) % capacity
@@ -44,7 +44,7 @@ final class OutputBuffer {
   }
 
   /// Offers the oldest bytes, in one piece, to `consume`, which returns how many it took; the rest stays.
-  func offer(_ consume: (UnsafeRawBufferPointer) -> Int) -> Int {
+  public func offer(_ consume: (UnsafeRawBufferPointer) -> Int) -> Int {
     guard count > 0 else { return 0 }
     let piece = UnsafeRawBufferPointer(start: memory + start, count: min(count, capacity - start))
     // Whoever consumes may have emptied the buffer.
@@ -54,6 +54,13 @@ final class OutputBuffer {
     return taken
   }
 
+  /// Shows what is held, in one or two pieces, oldest first.
+  public func forEachPiece(_ body: (UnsafeRawBufferPointer) -> Void) {
+    let first = min(count, capacity - start)
+    body(UnsafeRawBufferPointer(start: memory + start, count: first))
+    body(UnsafeRawBufferPointer(start: memory, count: count - first))
+  }
+
   /// Forgets everything.
-  func removeAll() { (start, count) = (0, 0) }
+  public func removeAll() { (start, count) = (0, 0) }
 }

@@ -75,7 +75,8 @@ final class Board {
     drives = try DriveFactory(loop: loop).open(configuration.drives, control: control)
     blockNodes = BlockNodes(configuration.blockNodes, drives: drives, loop: loop)
     networks = try Networks(
-      configuration.network, loop: loop, isTraced: configuration.tracedCategories.contains("net"))
+      configuration.network, characterPorts: characterPorts, loop: loop,
+      isTraced: configuration.tracedCategories.contains("net"))
     let bios = try BIOSImage(configuration.firmware.bios ?? "bios-256k.bin", files: files).rom
     let ram = try RAMBlock(
       name: "pc.ram", byteCount: Int(configuration.memoryByteCount), backing: configuration.memoryBacking)

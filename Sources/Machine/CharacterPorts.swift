@@ -17,6 +17,8 @@ final class CharacterPorts {
     var bare: any CharacterPort { (port as? LoggedPort)?.port ?? port }
     let shared: MultiplexedPort?
     var isUsed = false
+    /// Made for the one who uses it, by no name of its own.
+    var isInline = false
     /// What its device has, if that is one of the guest's.
     var front: ReplaceablePort?
   }
@@ -64,6 +66,7 @@ final class CharacterPorts {
     let specification = try CharacterPortSpecification.parse(text)
     guard let index = try make(specification, label: label, isShared: isShared) else { return nil }
     if isShared { entries[index].text = text }
+    entries[index].isInline = !isShared
     return try use(index, by: label, isReplaceable)
   }
 
@@ -88,6 +91,17 @@ final class CharacterPorts {
     guard text.hasPrefix("chardev:") else { return }
     let id = text.dropFirst("chardev:".count)
     if let index = entries.firstIndex(where: { $0.label == id }) { entries[index].isUsed = false }
+  }
+
+  /// Who used a port that ``open(_:label:isReplaceable:)`` gave is gone: it is closed if it has no name, else others may
+  /// have it.
+  func giveBack(_ port: any CharacterPort) {
+    guard let index = entries.firstIndex(where: { $0.front === port || $0.port === port }) else { return }
+    if entries[index].isInline {
+      entries.remove(at: index).port.close()
+    } else {
+      (entries[index].isUsed, entries[index].front) = (false, nil)
+    }
   }
 
   private func make(_ specification: CharacterPortSpecification, label: String, isShared: Bool)

@@ -111,6 +111,12 @@ public final class Machine: @unchecked Sendable {
       if signal == SIGCONT { request(.resume) } else { requestShutdown(.signal) }
     }
     board.reset()
+    // From here on, what the guest changes.
+    for card in board.networkCards {
+      card.wire.onFilterChange = { [unowned self] in
+        onEvent?(.receiveFilterChanged(card: card.name, id: card.configuration.id))
+      }
+    }
     board.engine.prepare()
     let notices = try board.startDisplay(loop: loop, log: log) { [unowned self] facts, event in
       loop.post { [unowned self] in viewer(facts, event) }

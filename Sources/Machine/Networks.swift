@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import CharacterDevice
 import EventLoop
 import Logging
 import Network
@@ -25,11 +26,16 @@ final class Networks {
   private var hubs: [Int: PacketHub] = [:]
   /// Told that somebody came to a stream's other end, or went.
   var onConnection: ((StreamNetwork) -> Void)?
+  private let characterPorts: CharacterPorts
+  /// The character ports that back ends use (`guestfwd=`), by `id=`.
+  private var lent: [String: [any CharacterPort]] = [:]
   private let loop: EventLoop
   private let log: Logger
 
-  init(_ configuration: NetworkConfiguration, loop: EventLoop, isTraced: Bool) throws {
-    self.loop = loop
+  init(
+    _ configuration: NetworkConfiguration, characterPorts: CharacterPorts, loop: EventLoop, isTraced: Bool
+  ) throws {
+    (self.characterPorts, self.loop) = (characterPorts, loop)
     var log = Logger(label: "martlet.net")
     log.logLevel = isTraced ? .debug : .warning
     self.log = log
@@ -74,7 +80,18 @@ final class Networks {
   {
     let id = configuration.id
     switch configuration.kind {
-    case .user(let settings): return try UserNetwork(settings, id: id, loop: loop, log: log)
+    case .user(let settings):
+      do throws(NetworkError) {
+        return try UserNetwork(settings, id: id, loop: loop, log: log) {
+          (text, label) throws(CharacterPortError) in
+          let port = try characterPorts.open(text, label: label)
+          if let port { lent[id, default: []].append(port) }
+          return port
+        }
+      } catch {
+        giveBackPorts(of: id)
+        throw error
+      }
     case .tap(let settings): return try TapNetwork(settings, id: id, loop: loop, log: log)
     case .stream(let settings):
       let stream = try StreamNetwork(settings, id: id, loop: loop, log: log)
@@ -100,7 +117,12 @@ final class Networks {
     let removed = backEnds.remove(at: index)
     removed.wire?.detach()
     removed.port.close()
+    giveBackPorts(of: id)
     return true
+  }
+
+  private func giveBackPorts(of id: String) {
+    for port in lent.removeValue(forKey: id) ?? [] { characterPorts.giveBack(port) }
   }
 
   private var names: [String] { backEnds.map(\.configuration.id) }

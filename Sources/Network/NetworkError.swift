@@ -20,6 +20,8 @@ public enum NetworkError: Error, Equatable, CustomStringConvertible, Sendable {
   case socket(id: String, reason: String)
   /// The capture file cannot be written.
   case capture(path: String, reason: String)
+  /// A saved state cannot be taken over.
+  case state(id: String, reason: String)
   /// A system call failed.
   case host(HostError)
 
@@ -37,6 +39,7 @@ public enum NetworkError: Error, Equatable, CustomStringConvertible, Sendable {
     case .script(let path, let reason): "the network script '\(path)' \(reason)"
     case .socket(let id, let reason): "network '\(id)': \(reason)"
     case .capture(let path, let reason): "cannot write the capture file '\(path)': \(reason)"
+    case .state(let id, let reason): "network '\(id)': the saved state is not taken: \(reason)"
     case .host(let error): error.description
     }
   }

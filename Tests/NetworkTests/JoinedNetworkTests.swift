@@ -150,6 +150,21 @@ import Testing
     #expect(status.st_size == 24 + 16 + 60 + 16 + 100)
   }
 
+  @Test func filterChangesAreToldOnceUntilSomebodyLooks() {
+    let wire = PacketWire(cardName: "nic", to: nil, backEndName: nil)
+    // Without a listener nothing is used up.
+    wire.receiveFilterChanged()
+    var told = 0
+    wire.onFilterChange = { told += 1 }
+    for _ in 0..<128 { wire.receiveFilterChanged() }
+    #expect(told == 1)
+    wire.filterWasRead()
+    #expect(told == 1)
+    wire.receiveFilterChanged()
+    wire.receiveFilterChanged()
+    #expect(told == 2)
+  }
+
   @Test(arguments: [
     ("socket", "listen=:x"), ("socket", ""), ("socket", "mcast=10.0.0.1:5"), ("socket", "udp=1.2.3.4:5"),
     ("stream", "server=on"), ("stream", "addr.type=inet"), ("dgram", "local.type=inet,local.port=1"),

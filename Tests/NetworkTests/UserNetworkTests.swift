@@ -1,70 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import CHost
+import CharacterDevice
 import Glibc
 import Network
 import OptionSyntax
 import Testing
 
 @Suite struct UserNetworkTests {
-  private static let guest: [UInt8] = [0x52, 0x54, 0, 0x12, 0x34, 0x56]
-  private static let gateway: [UInt8] = [10, 0, 2, 2]
-  private static let own: [UInt8] = [10, 0, 2, 15]
-
-  private func network(_ text: String, on bench: Bench) throws -> UserNetwork {
-    var list = try PropertyList(text, option: "-netdev")
-    let configuration = try UserNetworkConfiguration(&list)
-    try list.finish()
-    let network = try bench.lock.withLock {
-      try UserNetwork(configuration, id: "net", loop: bench.loop, log: bench.log)
-    }
-    network.receiver = bench
-    return network
-  }
-
-  private var arpRequest: [UInt8] {
-    Array(repeating: 0xFF, count: 6) + Self.guest + [8, 6, 0, 1, 8, 0, 6, 4, 0, 1] + Self.guest + Self.own
-      + [0, 0, 0, 0, 0, 0] + Self.gateway
-  }
-
-  private func sum(_ bytes: [UInt8]) -> [UInt8] {
-    var total: UInt32 = 0
-    for index in stride(from: 0, to: bytes.count, by: 2) {
-      total += UInt32(bytes[index]) << 8 | (index + 1 < bytes.count ? UInt32(bytes[index + 1]) : 0)
-    }
-    while total >> 16 != 0 { total = total & 0xFFFF + total >> 16 }
-    return [UInt8(truncatingIfNeeded: ~total >> 8), UInt8(truncatingIfNeeded: ~total)]
-  }
-
-  private func packet(
-    to destination: [UInt8], from source: [UInt8] = own, protocol number: UInt8, _ payload: [UInt8]
-  ) -> [UInt8] {
-    let length = 20 + payload.count
-    var header: [UInt8] = [0x45, 0, UInt8(length >> 8), UInt8(length & 0xFF), 0, 1, 0, 0, 64, number, 0, 0]
-    header += source + destination
-    header.replaceSubrange(10..<12, with: sum(header))
-    let isBroadcast = destination == [255, 255, 255, 255]
-    let hardware: [UInt8] = isBroadcast ? Array(repeating: 0xFF, count: 6) : [0x52, 0x55] + Self.gateway
-    return hardware + Self.guest + [8, 0] + header + payload
-  }
-
   @Test func answersARPAtOnceAndOnlyAfterTheBatch() throws {
     let bench = try Bench()
-    let network = try network("ipv6=off", on: bench)
-    bench.send(arpRequest, through: network)
+    let network = try UserNetwork.make("ipv6=off", on: bench)
+    bench.send(GuestFrame.arpRequest, through: network)
     let reply = try #require(bench.received.first)
-    #expect(Array(reply[0..<6]) == Self.guest)
+    #expect(Array(reply[0..<6]) == GuestFrame.address)
     #expect(Array(reply[12..<14]) == [8, 6])
     #expect(Array(reply[20..<22]) == [0, 2])
-    #expect(Array(reply[28..<32]) == Self.gateway)
+    #expect(Array(reply[28..<32]) == GuestFrame.gateway)
     network.close()
   }
 
   @Test func frameThatTheCardRefusesWaits() throws {
     let bench = try Bench()
-    let network = try network("ipv6=off", on: bench)
+    let network = try UserNetwork.make("ipv6=off", on: bench)
     bench.room = 0
-    for _ in 0..<3 { bench.send(arpRequest, through: network) }
+    for _ in 0..<3 { bench.send(GuestFrame.arpRequest, through: network) }
     #expect(bench.received.isEmpty)
     bench.room = nil
     bench.lock.withLock { network.receiverBecameReady() }
@@ -74,11 +34,11 @@ import Testing
 
   @Test func pingsTheGateway() throws {
     let bench = try Bench()
-    let network = try network("ipv6=off", on: bench)
-    bench.send(arpRequest, through: network)
+    let network = try UserNetwork.make("ipv6=off", on: bench)
+    bench.send(GuestFrame.arpRequest, through: network)
     var echo: [UInt8] = [8, 0, 0, 0, 0x12, 0x34, 0, 1] + Array("0123456789".utf8)
-    echo.replaceSubrange(2..<4, with: sum(echo))
-    bench.send(packet(to: Self.gateway, protocol: 1, echo), through: network)
+    echo.replaceSubrange(2..<4, with: GuestFrame.sum(echo))
+    bench.send(GuestFrame.packet(to: GuestFrame.gateway, protocol: 1, echo), through: network)
     #expect(bench.turn { bench.received.count >= 2 })
     let reply = try #require(bench.received.last)
     #expect(reply[34] == 0, "an echo reply")
@@ -88,15 +48,17 @@ import Testing
 
   @Test func offersAnAddress() throws {
     let bench = try Bench()
-    let network = try network("ipv6=off,net=192.168.7.0/24,dhcpstart=192.168.7.40,hostname=here", on: bench)
-    var message: [UInt8] = [1, 1, 6, 0, 1, 2, 3, 4] + Array(repeating: 0, count: 20) + Self.guest
+    let network = try UserNetwork.make(
+      "ipv6=off,net=192.168.7.0/24,dhcpstart=192.168.7.40,hostname=here", on: bench)
+    var message: [UInt8] = [1, 1, 6, 0, 1, 2, 3, 4] + Array(repeating: 0, count: 20) + GuestFrame.address
     message += Array(repeating: 0, count: 236 - message.count)
     message += [0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255]
     message += Array(repeating: 0, count: 300 - message.count)
     let datagram =
       [0, 68, 0, 67, UInt8((message.count + 8) >> 8), UInt8((message.count + 8) & 0xFF), 0, 0] + message
     bench.send(
-      packet(to: [255, 255, 255, 255], from: [0, 0, 0, 0], protocol: 17, datagram), through: network)
+      GuestFrame.packet(to: [255, 255, 255, 255], from: [0, 0, 0, 0], protocol: 17, datagram),
+      through: network)
     #expect(bench.turn { !bench.received.isEmpty })
     let offer = try #require(bench.received.first { $0.count > 300 })
     #expect(Array(offer[58..<62]) == [192, 168, 7, 40], "yiaddr")
@@ -108,7 +70,7 @@ import Testing
     // A free port, which is given up again.
     let probe = try listener()
     close(probe.descriptor)
-    let network = try network("ipv6=off,hostfwd=tcp:127.0.0.1:\(probe.port)-:22", on: bench)
+    let network = try UserNetwork.make("ipv6=off,hostfwd=tcp:127.0.0.1:\(probe.port)-:22", on: bench)
     let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
     defer { close(client) }
     var address = probe.address
@@ -116,7 +78,7 @@ import Testing
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(client, $0, 16) }
     }
     // The library asks for the guest's hardware address, and then opens the connection to its port 22.
-    bench.send(arpRequest, through: network)
+    bench.send(GuestFrame.arpRequest, through: network)
     #expect(
       bench.turn {
         bench.received.contains { $0.count > 37 && $0[23] == 6 && Array($0[36..<38]) == [0, 22] }
@@ -130,7 +92,7 @@ import Testing
     let taken = try listener()
     defer { close(taken.descriptor) }
     #expect(throws: NetworkError.self) {
-      try network("hostfwd=tcp:127.0.0.1:\(taken.port)-:22", on: bench)
+      try UserNetwork.make("hostfwd=tcp:127.0.0.1:\(taken.port)-:22", on: bench)
     }
   }
 
@@ -152,7 +114,7 @@ import Testing
 
   @Test func rubbishDoesNoHarm() throws {
     let bench = try Bench()
-    let network = try network("", on: bench)
+    let network = try UserNetwork.make("", on: bench)
     var state: UInt64 = 1
     for _ in 0..<3000 {
       state = state &* 6_364_136_223_846_793_005 &+ 1

@@ -2,26 +2,19 @@
 """Network cards and networks, with the option ROMs and drivers of real guests."""
 
 import hashlib
-import http.server
-import json
 import os
 import shutil
 import socket
 import struct
-import threading
+import time
 
 import pytest
 from guests import ACCEL, Shell, needs_engine
+from network_peers import Monitor, Server, free_port, read_capture
 
 pytestmark = needs_engine
 
 CARDS = ["e1000", "pcnet", "rtl8139", "ne2k_pci"]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
@@ -83,82 +76,66 @@ def test_events_of_a_stream(start, tmp_path):
             assert monitor.event("NETDEV_STREAM_DISCONNECTED") == {"netdev-id": "n1"}
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Hands out `content`, and takes what is put."""
-
-    def __init__(self, content):
-        self.content = content
-        self.taken = None
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def port(self):
-        return self.server_address[1]
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", len(self.server.content))
-        self.end_headers()
-        self.wfile.write(self.server.content)
-
-    def do_PUT(self):
-        self.server.taken = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(201)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
+@pytest.mark.parametrize("card", CARDS)
+def test_event_of_a_filter(start, tmp_path, card):
+    """The card's ROM sets the filter: told once, and again only when somebody has looked."""
+    start("-accel", ACCEL, "-m", "64", "-boot", "n", "-S", "-netdev", "user,id=net", "-device", f"{card},netdev=net,id=nic",
+          "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off").vnc()
+    with Monitor(tmp_path / "qmp") as monitor:
+        assert not monitor.run("query-rx-filter", name="nic")[0]["broadcast-allowed"]
+        monitor.run("cont")
+        told = {"name": "nic", "path": "/machine/peripheral/nic"}
+        assert monitor.event("NIC_RX_FILTER_CHANGED") == told
+        deadline = time.monotonic() + 300
+        while not monitor.run("query-rx-filter", name="nic")[0]["broadcast-allowed"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        # A reset closes the filter: one change, whatever else follows.
+        monitor.run("stop")
+        monitor.events.clear()
+        monitor.run("query-rx-filter")
+        monitor.run("system_reset")
+        assert monitor.event("NIC_RX_FILTER_CHANGED") == told
+        monitor.run("system_reset")
+        assert monitor.event("RESET")
+        monitor.run("query-status")
+        assert "NIC_RX_FILTER_CHANGED" not in [event["event"] for event in monitor.events]
 
 
-class Monitor:
-    """A QMP client that does one command after the other."""
+def test_a_character_device_in_the_guests_network(start, tmp_path):
+    """It is the network's as long as that is there, and is closed with it if it has no name."""
+    start("-S", "-m", "16", "-nic", "none", "-chardev", "null,id=c0", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off").vnc()
+    with socket.create_server(("127.0.0.1", 0)) as server, Monitor(tmp_path / "qmp") as monitor:
+        def names():
+            return {device["label"]: device["frontend-open"] for device in monitor.run("query-chardev")}
 
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(str(path))
-        self.stream = self.socket.makefile("rw")
-        self.stream.readline()
-        self.events = []
-        self.run("qmp_capabilities")
-
-    def run(self, command, **arguments):
-        self.stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.stream.flush()
-        while "event" in (answer := json.loads(self.stream.readline())):
-            self.events.append(answer)
-        assert "return" in answer, answer
-        return answer["return"]
-
-    def event(self, name):
-        """The data of the next event of that name; others are passed by."""
-        while True:
-            event = self.events.pop(0) if self.events else json.loads(self.stream.readline())
-            if event.get("event") == name:
-                return event.get("data")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.stream.close()
-        self.socket.close()
+        before = names()
+        forwards = [{"str": f"tcp:10.0.2.100:{port}-{where}"} for port, where in (
+            (1, "chardev:c0"), (2, f"tcp:127.0.0.1:{server.getsockname()[1]}"))]
+        monitor.run("netdev_add", type="user", id="n0", guestfwd=forwards)
+        assert names() == {**before, "c0": True, "guestfwd.tcp.2": True}
+        connection, _ = server.accept()
+        # Somebody else cannot have it.
+        assert "in use" in monitor.error("netdev_add", type="user", id="n1", guestfwd=forwards[:1])
+        monitor.run("netdev_del", id="n0")
+        assert connection.recv(1) == b""
+        assert names() == before
+        monitor.run("chardev-remove", id="c0")
 
 
-def read_capture(path):
-    """The frames of a file in libpcap's format."""
-    data = path.read_bytes()
-    magic, _, _, _, _, _, link = struct.unpack("=IHHiIII", data[:24])
-    assert (magic, link) == (0xA1B2C3D4, 1)
-    position = 24
-    while position < len(data):
-        _, _, kept, length = struct.unpack("=IIII", data[position:position + 16])
-        assert kept == min(length, 100)
-        yield data[position + 16:position + 16 + kept]
-        position += 16 + kept
+def test_a_descriptor_passed_to_the_monitor_is_a_cable(start, tmp_path):
+    start("-S", "-m", "16", "-nic", "none", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off").vnc()
+    ours, theirs = socket.socketpair()
+    with ours, Monitor(tmp_path / "qmp") as monitor:
+        with theirs:
+            monitor.pass_descriptor("cable", theirs.fileno())
+        monitor.run("netdev_add", type="socket", id="n0", fd="cable")
+        ours.settimeout(60)
+        # A frame that nobody takes, and then one that is none: the other side hangs up.
+        ours.sendall(struct.pack(">I", 60) + bytes(60) + b"\xff\xff\xff\xff")
+        assert ours.recv(1) == b""
+        monitor.run("netdev_del", id="n0")
+        assert "not found" in monitor.error("netdev_del", id="n0")
 
 
 # Debian's, by what follows -device.

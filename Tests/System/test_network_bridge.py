@@ -7,8 +7,7 @@ import sys
 
 import pytest
 from guests import ACCEL, needs_engine
-from test_network import Monitor
-from test_network_tap import Namespace
+from network_peers import Monitor, Namespace
 
 pytestmark = needs_engine
 

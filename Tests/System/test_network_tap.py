@@ -3,14 +3,13 @@
 
 import hashlib
 import os
-import shlex
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 from guests import ACCEL, Shell, needs_engine
+from network_peers import Namespace
 
 pytestmark = [needs_engine, pytest.mark.slow]
 
@@ -49,27 +48,28 @@ while True:
 """
 
 
-class Namespace:
-    """A network namespace that lives as long as a process of ours in it."""
+def compare_captures(inside, outside):
+    """The card's capture begins with what was seen at the tap, in the same order each way."""
 
-    def __init__(self):
-        self.holder = subprocess.Popen(["unshare", "-n", "sleep", "infinity"])
-        own = os.readlink("/proc/self/ns/net")
-        while os.readlink(f"/proc/{self.holder.pid}/ns/net") == own:
-            time.sleep(0.01)
-        self.prefix = ["nsenter", "-t", str(self.holder.pid), "-n"]
+    def read(path, *options):
+        fields = ["eth.src", "ip.src", "ip.id", "ip.len", "icmp.seq", "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "tcp.checksum"]
+        listing = subprocess.run(
+            ["tshark", "-n", "-r", path, "-Y", "icmp or tcp.port == 8000", "-o", "tcp.check_checksum:TRUE", "-T", "fields",
+             *(part for field in [*fields, "tcp.checksum.status"] for part in ("-e", field)), *options],
+            check=True, capture_output=True, text=True, timeout=600).stdout
+        frames = {"192.0.2.1": [], "192.0.2.2": []}
+        for line in listing.splitlines():
+            *frame, status = line.split("\t")
+            # 1 is "good".
+            assert status in ("", "1"), line
+            frames[frame[1]].append(frame)
+        return frames
 
-    def run(self, command, **options):
-        return subprocess.run(
-            [*self.prefix, *shlex.split(command)], check=True, capture_output=True, text=True, timeout=300, **options
-        ).stdout
-
-    def start(self, *command, **options):
-        return subprocess.Popen([*self.prefix, *command], **options)
-
-    def close(self):
-        self.holder.kill()
-        self.holder.wait()
+    outer = read(outside)
+    count = sum(map(len, outer.values()))
+    inner = read(inside, "-c", str(count + 1000))
+    for source, frames in outer.items():
+        assert len(frames) > 100 and inner[source][:len(frames)] == frames
 
 
 @pytest.fixture
@@ -111,6 +111,11 @@ def test_debian_on_a_tap(start, namespace, server, debian_disk, tmp_path):
     card, other = (shell.run(f"grep -il {address} /sys/class/net/e*/address").split("/")[4]
                    for address in ("52:54:00:11:22:33", "52:54:00:12:34:5"))
     shell.run(f"ip link set {card} up && ip addr add 192.0.2.2/24 dev {card}")
+    outside = tmp_path / "outside.pcap"
+    watcher = namespace.start("tcpdump", "-i", "tap0", "-B", "65536", "-U", "-w", outside, "icmp or tcp port 8000",
+                              stderr=subprocess.PIPE, text=True)
+    while "listening on" not in watcher.stderr.readline():
+        assert watcher.poll() is None
     assert ", 0% packet loss" in shell.run("ping -c 3 -i 0.2 -w 60 192.0.2.1")
 
     # 100 MB in, then four connections at once, and 100 MB out, whole; seen by tcpdump in the guest.
@@ -121,6 +126,10 @@ def test_debian_on_a_tap(start, namespace, server, debian_disk, tmp_path):
     def checksum(name):
         return hashlib.sha256((server / name).read_bytes()).hexdigest()
 
+    assert checksum("part") in shell.run(get("part"))
+    watcher.terminate()
+    watcher.wait()
+    compare_captures(capture, outside)
     shell.run(f"tcpdump -i {card} -c 200 -w /tmp/seen.pcap tcp port 8000 2>/dev/null & sleep 2")
     assert checksum("file") in shell.run(get("file"))
     assert shell.run(f"for n in 1 2 3 4; do {get('part')} & done; wait").count(checksum("part")) == 4

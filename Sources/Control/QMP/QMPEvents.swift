@@ -48,6 +48,7 @@ enum QMPEvents {
         .required("reason", .string)),
       event("NETDEV_STREAM_CONNECTED", .required("netdev-id", .string), .required("addr", socketAddress)),
       event("NETDEV_STREAM_DISCONNECTED", .required("netdev-id", .string)),
+      event("NIC_RX_FILTER_CHANGED", .optional("name", .string), .required("path", .string)),
       event("GUEST_PANICKED", .required("action", crashAction)),
       event("GUEST_CRASHLOADED", .required("action", crashAction)),
     ]
@@ -83,6 +84,13 @@ enum QMPEvents {
         "NETDEV_STREAM_CONNECTED", [.init("netdev-id", .string(id)), .init("addr", told(address))])
     case .networkStream(let id, nil):
       QMPEvent("NETDEV_STREAM_DISCONNECTED", [.init("netdev-id", .string(id))])
+    case .receiveFilterChanged(let name, let id):
+      QMPEvent(
+        "NIC_RX_FILTER_CHANGED",
+        [
+          .init("name", .string(name)),
+          .init("path", .string(id.map { "/machine/peripheral/\($0)" } ?? "/machine/unattached/\(name)")),
+        ])
     case .viewer(let viewer, let change): VNCDescription.event(viewer, change, of: machine)
     case .trayMoved(let drive, let deviceID, let isOpen):
       QMPEvent(

@@ -41,6 +41,8 @@ public enum MachineEvent: Sendable {
   case crashed(CrashReport, then: CrashAction)
   /// Somebody is at the other end of a network's stream socket, or nobody any more (nil).
   case networkStream(id: String, SocketSettings.Address?)
+  /// Which frames a network card lets in has changed for the first time since somebody asked. `id` is the card's `id=`.
+  case receiveFilterChanged(card: String, id: String?)
   /// A viewer of the screen came or went.
   case viewer(ViewerFacts, ViewerEvent)
   /// The host could not do what a drive was asked.

@@ -53,14 +53,16 @@ extension Machine {
     }
   }
 
-  /// Which frames a card lets in, by the card's name; of all cards without one.
+  /// Which frames a card lets in, by the card's name; of all cards without one. The next change is told again
+  /// (``MachineEvent/receiveFilterChanged(card:id:)``).
   public func receiveFilters(of name: String?) throws(MachineError) -> [(name: String, filter: ReceiveFilter)]
   {
     if let name, !board.networkCards.contains(where: { $0.name == name }) {
       throw MachineError("invalid net client name: \(name)")
     }
-    return board.networkCards.filter { name == nil || $0.name == name }.map {
-      ($0.name, $0.device.receiveFilter)
+    return board.networkCards.filter { name == nil || $0.name == name }.map { card in
+      card.wire.filterWasRead()
+      return (card.name, card.device.receiveFilter)
     }
   }
 

@@ -194,8 +194,7 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
     case E1000Register.eerd: readEEPROMWord(value)
     case E1000Register.mdic: accessPHY(value)
     case E1000Register.rctl:
-      keep(offset, value)
-      port.receiveFilterChanged()
+      keepFilter(offset, value)
       offerAgain()
     case E1000Register.tctl:
       keep(offset, value)
@@ -203,12 +202,15 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
     case E1000Register.tdh, E1000Register.tdbal, E1000Register.tdbah, E1000Register.tdlen:
       keep(offset, value)
       partsSent = 0
-    case E1000Register.mta..<E1000Register.wuc:
-      let old = registers[offset >> 2]
-      keep(offset, value)
-      if registers[offset >> 2] != old { port.receiveFilterChanged() }
+    case E1000Register.mta..<E1000Register.wuc: keepFilter(offset, value)
     default: keep(offset, value)
     }
+  }
+
+  private func keepFilter(_ offset: Int, _ value: UInt32) {
+    let old = registers[offset >> 2]
+    keep(offset, value)
+    if registers[offset >> 2] != old { port.receiveFilterChanged() }
   }
 
   private func keep(_ offset: Int, _ value: UInt32) {

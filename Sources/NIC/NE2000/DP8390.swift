@@ -40,6 +40,8 @@ final class DP8390 {
 
   /// The port may hold a frame that was refused.
   var hasRefusedFrame = false
+  /// The driver has taken something since it was last called for a frame that waits.
+  private var hasBoundaryMoved = false
   private(set) var isPaused = false
   private let piece = UnsafeMutablePointer<iovec>.allocate(capacity: 1)
   let trailer = FrameTrailer()
@@ -122,6 +124,7 @@ final class DP8390 {
     case DP8390Page0.pstop: pageStop = value
     case DP8390Page0.bnry:
       boundary = value
+      hasBoundaryMoved = true
       offerAgain()
     case DP8390Page0.tpsr: transmitPage = value
     case DP8390Page0.tbcr0: transmitCount = transmitCount & 0xFF00 | UInt16(value)
@@ -130,13 +133,15 @@ final class DP8390 {
       // The reset bit shows a state, and is not cleared by hand.
       interrupts.subtract(DP8390Interrupts(rawValue: value & 0x7F))
       updateInterrupt()
+      if hasRefusedFrame { callDriverAgain() }
     case DP8390Page0.rsar0: remoteAddress = remoteAddress & 0xFF00 | UInt16(value)
     case DP8390Page0.rsar1: remoteAddress = remoteAddress & 0xFF | UInt16(value) << 8
     case DP8390Page0.rbcr0: remoteCount = remoteCount & 0xFF00 | UInt16(value)
     case DP8390Page0.rbcr1: remoteCount = remoteCount & 0xFF | UInt16(value) << 8
     case DP8390Page0.rcr:
+      let old = receiveConfiguration
       receiveConfiguration = DP8390ReceiveConfiguration(rawValue: value & 0x3F)
-      port.receiveFilterChanged()
+      if receiveConfiguration != old { port.receiveFilterChanged() }
       offerAgain()
     case DP8390Page0.tcr:
       transmitConfiguration = value & 0x1F
@@ -153,15 +158,17 @@ final class DP8390 {
     switch offset {
     case DP8390Page1.par:
       let shift = UInt64((offset - 1) * 8)
-      physicalAddress = physicalAddress & ~(0xFF << shift) | UInt64(value) << shift
-      port.receiveFilterChanged()
+      let old = physicalAddress
+      physicalAddress = old & ~(0xFF << shift) | UInt64(value) << shift
+      if physicalAddress != old { port.receiveFilterChanged() }
     case DP8390Page1.curr:
       current = value
       offerAgain()
     default:
       let shift = UInt64((offset & 7) * 8)
-      groups = groups & ~(0xFF << shift) | UInt64(value) << shift
-      port.receiveFilterChanged()
+      let old = groups
+      groups = old & ~(0xFF << shift) | UInt64(value) << shift
+      if groups != old { port.receiveFilterChanged() }
     }
   }
 
@@ -193,6 +200,14 @@ final class DP8390 {
   func raise(_ causes: DP8390Interrupts) {
     interrupts.formUnion(causes)
     updateInterrupt()
+  }
+
+  /// A frame waits in front of a full ring. Drivers take so many frames at a time, acknowledge, and go on when the next one
+  /// comes (Linux's lib8390), which cannot come in now: so the driver is called, as long as it moves on.
+  func callDriverAgain() {
+    guard hasBoundaryMoved, !interrupts.contains(.received) else { return }
+    hasBoundaryMoved = false
+    raise(.received)
   }
 
   private func updateInterrupt() { setInterrupt(interrupts.rawValue & interruptMask != 0) }
@@ -364,7 +379,7 @@ final class DP8390 {
     physicalAddress = state.physicalAddress & 0xFFFF_FFFF_FFFF
     groups = state.groups
     for (index, byte) in state.ram.enumerated() { memory.ram[index] = byte }
-    hasRefusedFrame = true
+    (hasRefusedFrame, hasBoundaryMoved) = (true, true)
     updateInterrupt()
     port.receiveFilterChanged()
   }

@@ -35,6 +35,7 @@ extension DP8390 {
     }
     guard pages < freePages(ringPages) else {
       hasRefusedFrame = true
+      callDriverAgain()
       return false
     }
     store(frame, padding: padding, count: count, isGroup: bytes[0] & 1 != 0)

@@ -107,6 +107,7 @@ public final class PCnet: PCIFunction, RegisterFile, Device, PacketReceiver {
     case .address: return UInt64(registerAddress)
     case .reset:
       softReset()
+      port.receiveFilterChanged()
       return 0
     case .busData: return UInt64(readBCR(Int(registerAddress)))
     }
@@ -183,8 +184,9 @@ public final class PCnet: PCIFunction, RegisterFile, Device, PacketReceiver {
       // These change while the chip rests only. The positions in the rings stay: drivers suspend it to change the
       // group filter and go on where they were.
       guard status.contains(.stop) || isSuspended else { return }
+      let old = csr[index]
       csr[index] = value
-      if 8...15 ~= index { port.receiveFilterChanged() }
+      if 8...15 ~= index, value != old { port.receiveFilterChanged() }
     case 16, 17: writeCSR(index - 15, value)
     default: break
     }
@@ -207,12 +209,14 @@ public final class PCnet: PCIFunction, RegisterFile, Device, PacketReceiver {
   }
 
   private func stop() {
+    let wasReceiving = status.contains(.receiveOn)
     csr[PCnetCSR.status] = PCnetStatus.stop.rawValue
     csr[PCnetCSR.features] &= ~0x02C2
     csr[PCnetCSR.extended] &= ~0x0011
     usesDemand = false
     isPortFull = false
     pollTimer.disarm()
+    if wasReceiving { port.receiveFilterChanged() }
   }
 
   /// Reads the initialization block ("Initialization Block").
@@ -258,9 +262,11 @@ public final class PCnet: PCIFunction, RegisterFile, Device, PacketReceiver {
     var bits = status.subtracting(.stop).union(.start)
     if !mode.contains(.disableTransmitter) { bits.insert(.transmitOn) }
     if !mode.contains(.disableReceiver) { bits.insert(.receiveOn) }
+    let isReceivingAnew = bits.contains(.receiveOn) && !status.contains(.receiveOn)
     csr[PCnetCSR.status] = bits.rawValue
     receiveIndex = 0
     transmitIndex = 0
+    if isReceivingAnew { port.receiveFilterChanged() }
   }
 
   /// How many descriptors a ring has: the register holds the two's complement.

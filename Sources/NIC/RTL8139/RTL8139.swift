@@ -204,7 +204,7 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
       if (receiveConfiguration.rawValue ^ old.rawValue) & RTL8139ReceiveConfiguration.lengthMask != 0 {
         (writeOffset, readOffset) = (0, 0)
       }
-      port.receiveFilterChanged()
+      if receiveConfiguration != old { port.receiveFilterChanged() }
       offerAgain()
     case RTL8139Register.tcr:
       keep(offset, value, mask)
@@ -224,8 +224,9 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
       phyAdvertisement = phyAdvertisement & ~mask | UInt16(truncatingIfNeeded: value >> 16) & mask
     case RTL8139Register.config5: writePoll(value, mask)
     case RTL8139Register.idr0..<RTL8139Register.tsd.lowerBound:
+      let old = registers[offset >> 2]
       keep(offset, value, mask)
-      port.receiveFilterChanged()
+      if registers[offset >> 2] != old { port.receiveFilterChanged() }
     case RTL8139Register.cpcr, RTL8139Register.rdsar, RTL8139Register.rdsar + 4:
       keep(offset, value, mask)
       offerAgain()
@@ -246,6 +247,7 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
       return offerAgain()
     }
     let started = value & ~chipCommand
+    let changed = value ^ chipCommand
     chipCommand = value & (RTL8139Command.receive | RTL8139Command.transmit)
     if started & RTL8139Command.transmit != 0 {
       transmitIndex = 0
@@ -255,7 +257,7 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
     if started & RTL8139Command.receive != 0 {
       (writeOffset, readOffset, receiveIndex) = (0, 0, 0)
     }
-    port.receiveFilterChanged()
+    if changed & RTL8139Command.receive != 0 { port.receiveFilterChanged() }
     offerAgain()
   }
 

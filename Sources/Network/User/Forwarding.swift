@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import CharacterDevice
 import OptionSyntax
 
 /// `hostfwd=[tcp|udp]:[HOST]:PORT-[GUEST]:PORT`: connections to a port of the host go to one of the guest's.
@@ -48,13 +49,16 @@ public struct HostForward: Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// `guestfwd=[tcp]:ADDRESS:PORT-cmd:COMMAND`: connections of the guest's to an address of its network become a
-/// program's input and output, one program each; or with `-unix:PATH` go to a Unix socket.
+/// `guestfwd=[tcp]:ADDRESS:PORT-WHERE`: connections of the guest's to an address of its network go somewhere else.
 public struct GuestForward: Equatable, Sendable, CustomStringConvertible {
   /// Who answers.
   public enum Target: Equatable, Sendable {
+    /// `cmd:COMMAND`: the input and output of a program, started for each connection.
     case command(String)
+    /// `unix:PATH`: a Unix socket, connected to for each connection.
     case unixSocket(String)
+    /// A character device, opened once: `chardev:ID` (or `ID` alone), or what `-serial` takes.
+    case characterPort(String)
   }
   public var address: IPv4Address
   public var port: UInt16
@@ -63,8 +67,8 @@ public struct GuestForward: Equatable, Sendable, CustomStringConvertible {
   /// Reads a rule.
   public init(_ text: String, option: String) throws(OptionError) {
     let wrong = OptionError(
-      "\(option): guestfwd=\(text) must be [tcp]:ADDRESS:PORT-cmd:COMMAND or …-unix:PATH,"
-        + " such as tcp:10.0.2.100:80-cmd:/usr/bin/nc 127.0.0.1 8080")
+      "\(option): guestfwd=\(text) must be [tcp]:ADDRESS:PORT-cmd:COMMAND, …-unix:PATH, …-chardev:ID or a character"
+        + " device, such as tcp:10.0.2.100:80-tcp:127.0.0.1:8080")
     let sides = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
     guard sides.count == 2 else { throw wrong }
     let from = sides[0].split(separator: ":", omittingEmptySubsequences: false)
@@ -78,8 +82,19 @@ public struct GuestForward: Equatable, Sendable, CustomStringConvertible {
     } else if sides[1].hasPrefix("unix:"), sides[1].count > 5 {
       target = .unixSocket(String(sides[1].dropFirst(5)))
     } else {
-      throw wrong
+      guard let text = Self.characterPort(String(sides[1])) else { throw wrong }
+      target = .characterPort(text)
     }
+  }
+
+  /// The device in the form that ``CharacterPortSpecification`` or `chardev:` have; nil if it is neither.
+  private static func characterPort(_ text: String) -> String? {
+    if text.hasPrefix("chardev:") { return text.count > 8 ? text : nil }
+    if let specification = try? CharacterPortSpecification.parse(text) {
+      return specification == .none ? nil : text
+    }
+    let isName = !text.isEmpty && text.utf8.allSatisfy { $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: ",") }
+    return isName ? "chardev:\(text)" : nil
   }
 
   public var description: String {
@@ -87,6 +102,7 @@ public struct GuestForward: Equatable, Sendable, CustomStringConvertible {
       switch target {
       case .command(let text): "cmd:\(text)"
       case .unixSocket(let path): "unix:\(path)"
+      case .characterPort(let text): text
       }
     return "tcp:\(address):\(port)-\(to)"
   }

@@ -23,6 +23,11 @@ struct SlirpFunctions: Sendable {
   let removeHostForward: @convention(c) (Slirp, UnsafePointer<sockaddr>, socklen_t, Int32) -> Int32
   let addExec: @convention(c) (Slirp, UnsafePointer<CChar>, UnsafeMutablePointer<in_addr>, Int32) -> Int32
   let addUnix: @convention(c) (Slirp, UnsafePointer<CChar>, UnsafeMutablePointer<in_addr>, Int32) -> Int32
+  let addGuestForward:
+    @convention(c) (Slirp, SlirpWriteCb, UnsafeMutableRawPointer, UnsafeMutablePointer<in_addr>, Int32) ->
+      Int32
+  let socketCanReceive: @convention(c) (Slirp, in_addr, Int32) -> Int
+  let socketReceive: @convention(c) (Slirp, in_addr, Int32, UnsafePointer<UInt8>, Int32) -> Void
   let connectionInfo: @convention(c) (Slirp) -> UnsafeMutablePointer<CChar>?
   let stateSave: @convention(c) (Slirp, SlirpWriteCb, UnsafeMutableRawPointer) -> Void
   let stateVersion: @convention(c) () -> Int32
@@ -43,6 +48,9 @@ struct SlirpFunctions: Sendable {
     removeHostForward = try library.function("slirp_remove_hostxfwd")
     addExec = try library.function("slirp_add_exec")
     addUnix = try library.function("slirp_add_unix")
+    addGuestForward = try library.function("slirp_add_guestfwd")
+    socketCanReceive = try library.function("slirp_socket_can_recv")
+    socketReceive = try library.function("slirp_socket_recv")
     connectionInfo = try library.function("slirp_connection_info")
     stateSave = try library.function("slirp_state_save")
     stateVersion = try library.function("slirp_state_version")

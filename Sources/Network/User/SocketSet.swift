@@ -93,10 +93,10 @@ final class SocketSet {
 
   // MARK: Asking
 
-  /// Finds out what is ready.
-  func collect() {
+  /// Finds out what is ready; false if nothing is.
+  func collect() -> Bool {
     let capacity = 64
-    withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: capacity) { events in
+    return withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: capacity) { events in
       let count = epoll_wait(poller, events.baseAddress, Int32(capacity), 0)
       var position = 0
       while position < Int(count) {
@@ -108,6 +108,7 @@ final class SocketSet {
         guard told.indices.contains(index), told[index].descriptor == event.data.fd else { continue }
         told[index].ready = event.events
       }
+      return count > 0
     }
   }
 

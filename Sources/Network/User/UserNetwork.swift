@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 import CSlirp
+import CharacterDevice
 import EventLoop
 import Glibc
 import Logging
@@ -20,9 +21,9 @@ public final class UserNetwork: PacketPort {
   /// `id=`.
   public let id: String
 
-  private let library: SlirpFunctions
+  let library: SlirpFunctions
   private let log: Logger
-  private var slirp: SlirpFunctions.Slirp?
+  private(set) var slirp: SlirpFunctions.Slirp?
   private let callbacks: UnsafeMutablePointer<SlirpCb>
   private let sockets: SocketSet
   private let queue = PacketQueue()
@@ -33,11 +34,19 @@ public final class UserNetwork: PacketPort {
   /// Whether the card is being served, or sends: then nothing is handed to it.
   private var isCardBusy = false
   private var isStarved = false
+  /// Character ports that answer in the guest's network.
+  private(set) var forwards: [CharacterForward] = []
+  private var isSettling = false
+
+  /// Opens the character port that a `guestfwd=` names, for somebody of that label.
+  public typealias PortOpener = (_ text: String, _ label: String) throws(CharacterPortError) -> (
+    any CharacterPort
+  )?
 
   /// A network.
-  public init(_ configuration: UserNetworkConfiguration, id: String, loop: EventLoop, log: Logger)
-    throws(NetworkError)
-  {
+  public init(
+    _ configuration: UserNetworkConfiguration, id: String, loop: EventLoop, log: Logger, openPort: PortOpener
+  ) throws(NetworkError) {
     self.configuration = configuration
     self.id = id
     self.log = log
@@ -74,7 +83,7 @@ public final class UserNetwork: PacketPort {
     }
     do throws(NetworkError) {
       for rule in configuration.hostForwards { try add(rule) }
-      for rule in configuration.guestForwards { try add(rule) }
+      for rule in configuration.guestForwards { try add(rule, openPort) }
     } catch {
       close()
       throw error
@@ -91,6 +100,8 @@ public final class UserNetwork: PacketPort {
   public func close() {
     if let slirp { library.cleanup(slirp) }
     slirp = nil
+    for forward in forwards { forward.close() }
+    forwards = []
     timeout?.close()
     advertisement?.close()
     sockets.close()
@@ -125,13 +136,25 @@ public final class UserNetwork: PacketPort {
     return result == 0
   }
 
-  private func add(_ rule: GuestForward) throws(NetworkError) {
+  private func add(_ rule: GuestForward, _ openPort: PortOpener) throws(NetworkError) {
     guard let slirp else { return }
     var address = rule.address.inAddress
     let result: Int32
     switch rule.target {
     case .command(let text): result = library.addExec(slirp, text, &address, Int32(rule.port))
     case .unixSocket(let path): result = library.addUnix(slirp, path, &address, Int32(rule.port))
+    case .characterPort(let text):
+      let forward = try open(rule, text, openPort)
+      result = library.addGuestForward(
+        slirp,
+        { bytes, count, context in
+          guard let bytes, let context else { return 0 }
+          let forward = Unmanaged<CharacterForward>.fromOpaque(context).takeUnretainedValue()
+          if !forward.send(UnsafeRawBufferPointer(start: bytes, count: count)) {
+            forward.network?.log.debug("libslirp: more than a window for \(forward.rule)")
+          }
+          return count
+        }, Unmanaged.passUnretained(forward).toOpaque(), &address, Int32(rule.port))
     }
     guard result >= 0 else {
       throw .guestForward(
@@ -140,6 +163,35 @@ public final class UserNetwork: PacketPort {
           "the address must lie in \(configuration.network)/\(configuration.prefixLength) and be nobody's yet"
       )
     }
+  }
+
+  private func open(_ rule: GuestForward, _ text: String, _ openPort: PortOpener) throws(NetworkError)
+    -> CharacterForward
+  {
+    do throws(CharacterPortError) {
+      guard let port = try openPort(text, "guestfwd.tcp.\(rule.port)") else {
+        throw .wrong("'\(text)' is no character device")
+      }
+      let forward = CharacterForward(rule, port: port)
+      forward.network = self
+      forwards.append(forward)
+      return forward
+    } catch { throw .guestForward(id: id, rule: rule.description, reason: error.description) }
+  }
+
+  /// How many bytes the guest's connection takes now; 0 without one.
+  func room(in forward: CharacterForward) -> Int {
+    guard let slirp else { return 0 }
+    return library.socketCanReceive(slirp, forward.rule.address.inAddress, Int32(forward.rule.port))
+  }
+
+  /// Bytes for the guest, no more than there is room for.
+  func forward(_ bytes: UnsafeRawBufferPointer, of forward: CharacterForward) {
+    guard let slirp, let base = bytes.baseAddress else { return }
+    library.socketReceive(
+      slirp, forward.rule.address.inAddress, Int32(forward.rule.port),
+      base.assumingMemoryBound(to: UInt8.self), Int32(clamping: bytes.count))
+    if !isSettling { settle() }
   }
 
   private static func withAddresses<Result>(
@@ -179,7 +231,7 @@ public final class UserNetwork: PacketPort {
     defer { isCardBusy = false }
     // The library copies a frame before it looks into it, but for ARP, which is short: the guest must not change that
     // under its eyes.
-    if pieces.count == 1, pieces[0].iov_len > 128, let base = pieces[0].iov_base {
+    if forwards.isEmpty, pieces.count == 1, pieces[0].iov_len > 128, let base = pieces[0].iov_base {
       library.input(slirp, base.assumingMemoryBound(to: UInt8.self), Int32(clamping: pieces[0].iov_len))
       return true
     }
@@ -191,8 +243,25 @@ public final class UserNetwork: PacketPort {
       }
       length += count
     }
+    if !forwards.isEmpty, !admit(UnsafeRawBufferPointer(rebasing: gathered[..<length])) { return true }
     if let base = gathered.baseAddress {
       library.input(slirp, base.assumingMemoryBound(to: UInt8.self), Int32(length))
+    }
+    return true
+  }
+
+  /// Looks at a frame of the guest's that may be for a character port; false if the library is not to see it.
+  private func admit(_ frame: UnsafeRawBufferPointer) -> Bool {
+    guard let segment = GuestSegment(frame),
+      forwards.contains(where: { $0.rule.address.bits == segment.destination })
+    else { return true }
+    // Nobody cuts TCP segments into fragments today, and they could not be looked into.
+    guard !segment.isFragment else { return false }
+    guard let forward = forwards.first(where: { $0.isFor(segment) }) else { return true }
+    // An acknowledgement is let through: what the port sends does not wait.
+    if forward.isFull, segment.hasData { return false }
+    if segment.isOpening, let slirp, let old = forward.makeRoom(for: segment, like: frame) {
+      library.input(slirp, old, Int32(old.count))
     }
     return true
   }
@@ -219,13 +288,22 @@ public final class UserNetwork: PacketPort {
   }
 
   /// Hands waiting frames to the card, and has the library's sockets waited for.
-  private func settle() {
-    if !isCardBusy {
-      isCardBusy = true
-      while let frame = queue.first, receiver?.receive(frame) ?? true { queue.removeFirst() }
-      isCardBusy = false
+  func settle() {
+    isSettling = true
+    handOverQueue()
+    if !forwards.isEmpty {
+      for forward in forwards { forward.offerAgain() }
+      handOverQueue()
     }
+    isSettling = false
     waitForSockets()
+  }
+
+  private func handOverQueue() {
+    guard !isCardBusy else { return }
+    isCardBusy = true
+    while let frame = queue.first, receiver?.receive(frame) ?? true { queue.removeFirst() }
+    isCardBusy = false
   }
 
   // MARK: Sockets and timers
@@ -251,15 +329,23 @@ public final class UserNetwork: PacketPort {
 
   /// Something happened at a socket, or the library's time has come.
   private func poll() {
-    guard let slirp, !isStarved else { return }
-    sockets.collect()
-    library.pollfdsPoll(
-      slirp, 0,
-      { index, context in
-        Unmanaged<UserNetwork>.fromOpaque(context!).takeUnretainedValue().sockets.events(at: index)
-      }, Unmanaged.passUnretained(self).toOpaque())
-    settle()
+    // The library reads one datagram a call: a burst of them costs one turn of the event loop, not one each. A bounded
+    // number, so that others have their turn.
+    _ = sockets.collect()
+    var calls = 0
+    repeat {
+      guard let slirp, !isStarved else { return }
+      library.pollfdsPoll(
+        slirp, 0,
+        { index, context in
+          Unmanaged<UserNetwork>.fromOpaque(context!).takeUnretainedValue().sockets.events(at: index)
+        }, Unmanaged.passUnretained(self).toOpaque())
+      settle()
+      calls += 1
+    } while calls < Self.mostCallsATurn && sockets.collect()
   }
+
+  private static let mostCallsATurn = 8
 
   // MARK: Callbacks
 

@@ -12,8 +12,10 @@ public final class PacketWire: PacketPort, PacketReceiver {
   private var end: any PacketPort
   /// Files that get a copy of each frame.
   public private(set) var captures: [PacketCapture] = []
-  /// Told that the card's filter has changed.
+  /// Told that the card's filter has changed: once, and then not until ``filterWasRead()``, so that a guest cannot flood
+  /// whoever listens.
   public var onFilterChange: (() -> Void)?
+  private var isFilterChangeTold = false
   /// Frames and bytes that went through, from the card and to it, since the start.
   public private(set) var sent = Traffic()
   public private(set) var received = Traffic()
@@ -76,9 +78,12 @@ public final class PacketWire: PacketPort, PacketReceiver {
   public func endOfBatch() { end.endOfBatch() }
   public func receiverBecameReady() { end.receiverBecameReady() }
   public func receiveFilterChanged() {
-    end.receiveFilterChanged()
-    onFilterChange?()
+    guard !isFilterChangeTold, let onFilterChange else { return }
+    isFilterChangeTold = true
+    onFilterChange()
   }
+  /// Somebody has looked at the card's filter: the next change is told again.
+  public func filterWasRead() { isFilterChangeTold = false }
   public func close() { end.close() }
 
   // MARK: To the card

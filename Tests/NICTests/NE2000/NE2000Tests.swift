@@ -215,6 +215,30 @@ import Testing
     #expect(driver.cable.waiting.isEmpty)
   }
 
+  @Test func driverThatStopsBetweenFramesIsCalledAgain() {
+    driver.setUp()
+    let frames = (0..<30).map { SampleFrame.make(count: 1514, seed: UInt8($0)) }
+    for frame in frames { driver.cable.deliver(frame) }
+    // Linux's takes nine at a time, acknowledges, and returns from its interrupt.
+    var taken: [[UInt8]] = []
+    var calls = 0
+    while driver.isInterrupted, calls < 100 {
+      calls += 1
+      for _ in 0..<9 { if let frame = driver.takeFrame() { taken.append(frame.bytes) } }
+      driver.write(0x07, 0x3F)
+    }
+    // The last ones are in the ring, and would be seen with the next frame.
+    while let frame = driver.takeFrame() { taken.append(frame.bytes) }
+    #expect(taken == frames.map(SampleFrame.onCable))
+    #expect(calls >= 3)
+    // One that takes nothing is called once, not for ever.
+    for frame in frames { driver.cable.deliver(frame) }
+    driver.write(0x07, 0x3F)
+    #expect(driver.isInterrupted)
+    driver.write(0x07, 0x3F)
+    #expect(!driver.isInterrupted)
+  }
+
   @Test func frameTooLongForTheRing() {
     driver.setUp()
     driver.cable.deliver(SampleFrame.make(count: 20000))
