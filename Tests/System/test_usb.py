@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import socket
+import time
 
 import pytest
 from guests import ACCEL, Screen, Shell, needs_engine
@@ -162,6 +163,29 @@ def test_grub_starts_from_a_usb_cd(start, grub_cd, controller):
     screen.wait_for(r"grub>")
     screen.type_line("ls")
     screen.wait_for(r"\(cd\)")
+
+
+@pytest.mark.parametrize("controller", ["uhci", "ehci", "xhci"])
+def test_a_usb_cd_is_ejected(start, grub_cd, tmp_path, controller):
+    """What the firmware and GRUB make of a drive that is suddenly empty, and has its disc again."""
+    guest = start(
+        "-accel", ACCEL, "-m", "64", *options(controller), "-drive", f"if=none,id=cd,media=cdrom,file={grub_cd}",
+        "-device", "usb-storage,drive=cd,bootindex=0", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off")
+    screen = Screen(guest)
+    screen.wait_for(r"grub>")
+    with Monitor(tmp_path / "qmp") as monitor:
+        monitor.run("eject", device="cd", force=True)
+        # GRUB trusts for two seconds in what it has read, and keeps all that is near.
+        time.sleep(3)
+        screen.type_line("cat (cd)/hello.txt")
+        screen.wait_for(r"error: .*\.")
+        monitor.run("blockdev-change-medium", device="cd", filename=str(grub_cd))
+        # Whoever asks first is told that there may be another disc, which firmware and GRUB pass on as errors.
+        def is_back():
+            screen.type_line("cat (cd)/hello.txt")
+            return re.search(r"Hello from the CD", screen.text())
+
+        screen.wait_until(is_back, "no file of the disc")
 
 
 def test_grub_drives_the_controllers_itself(start, grub_disk, tmp_path):
