@@ -183,6 +183,7 @@ def test_a_usb_cd_is_ejected(start, grub_cd, tmp_path, controller):
         # Whoever asks first is told that there may be another disc, which firmware and GRUB pass on as errors.
         def is_back():
             screen.type_line("cat (cd)/hello.txt")
+            time.sleep(3)
             return re.search(r"Hello from the CD", screen.text())
 
         screen.wait_until(is_back, "no file of the disc")
