@@ -9,7 +9,7 @@ import socket
 import time
 
 import pytest
-from guests import ACCEL, Screen, Shell, needs_engine
+from guests import ACCEL, Screen, Shell, installer, needs_engine
 from test_network import Monitor
 
 pytestmark = needs_engine
@@ -63,15 +63,15 @@ def test_debian_finds_the_devices(start, debian_disk, tmp_path, controller):
     assert not complaints, complaints
     # What moves arrives, and where it moved to.
     shell.run("ls /dev/input/by-id/*event-mouse")
-    shell.run("(timeout 60 head -c 72 /dev/input/by-id/*event-mouse | od -An -v -t u2 > /tmp/events) >/dev/null 2>&1 & sleep 1")
+    shell.run("stdbuf -oL evtest /dev/input/by-id/*event-mouse > /tmp/events 2>&1 & until grep -q interrupt /tmp/events; do sleep 0.1; done")
     with Monitor(tmp_path / "qmp") as monitor:
         assert monitor.run("query-mice")[0]["absolute"]
         position = [("x", 0x1234), ("y", 0x4321)]
         monitor.run("input-send-event", events=[
             {"type": "abs", "data": {"axis": axis, "value": value}} for axis, value in position])
-        shell.run("while pgrep -x head >/dev/null; do sleep 0.1; done", status=0)
-        words = shell.run("cat /tmp/events").split()
-        assert str(0x1234) in words and str(0x4321) in words
+        for axis, value in ("ABS_X", 0x1234), ("ABS_Y", 0x4321):
+            shell.run(f"until grep -q '({axis}), value {value}$' /tmp/events; do sleep 0.1; done")
+        shell.run("pkill -x evtest")
         # Pulled out and plugged in again.
         monitor.run("device_del", id="tablet")
         shell.run("while grep -q Tablet /proc/bus/input/devices; do sleep 0.1; done")
@@ -214,6 +214,45 @@ def test_grub_drives_the_controllers_itself(start, grub_disk, tmp_path):
     screen.wait_for(r"Active input terminals:\s+usb_keyboard0")
     screen.type_line("cat (usb0,msdos1)/hello.txt")
     screen.wait_for(r"Hello from the disk")
+
+
+@pytest.mark.slow
+def test_a_click_lands_where_the_viewer_points(start):
+    """In Debian's graphical installer: a line of its list of languages, then the button that goes on."""
+    guest = start(
+        "-accel", ACCEL, *installer("amd64", "gtk"), "-append", "vga=788", "-m", "1024", *options("uhci"),
+        "-device", "usb-tablet", seabios_log=False)
+    screen = Screen(guest)
+    screen.wait_until(lambda: screen.picture().width == 1024, "no graphical installer")
+    # The client goes on asking for a picture of the size that it was when it connected.
+    screen.close()
+    screen = Screen(guest)
+    white = (255, 255, 255)
+
+    def lines():
+        """What is right of the words: of the line at 360, and of its neighbours."""
+        picture = screen.picture().convert("RGB")
+        return picture.getpixel((500, 360)), [picture.getpixel((500, y)) for y in (337, 383)]
+
+    def heading():
+        return screen.picture().convert("L").crop((10, 80, 300, 110)).tobytes()
+
+    def click(x, y):
+        screen.client.mouseMove(x, y)
+        time.sleep(1)
+        screen.client.mousePress(1)
+
+    def is_selected():
+        line, neighbours = lines()
+        return line != white and neighbours == [white, white]
+
+    screen.wait_until(lambda: lines() == (white, [white, white]), "no list of languages")
+    click(100, 360)
+    screen.wait_until(is_selected, "the line is not selected")
+    before = heading()
+    click(962, 742)
+    screen.wait_until(lambda: heading() != before, "the button was not pressed")
+    screen.close()
 
 
 @pytest.mark.slow
