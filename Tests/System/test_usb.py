@@ -6,9 +6,11 @@ import os
 import pathlib
 import re
 import socket
+import subprocess
 import time
 
 import pytest
+from conftest import MARTLET
 from guests import ACCEL, Screen, Shell, installer, needs_engine
 from test_network import Monitor
 
@@ -25,6 +27,22 @@ CONTROLLERS = {
 
 def options(controller):
     return ["-nodefaults", "-vga", "std", *CONTROLLERS[controller][0]]
+
+
+def test_a_device_that_the_host_does_not_have(start, tmp_path):
+    """Whether the host has any USB or none."""
+    arguments = ["-nodefaults", "-device", "qemu-xhci"]
+    result = subprocess.run(
+        [MARTLET, *arguments, "-device", "usb-host,vendorid=0xffff,productid=0xfffe"], capture_output=True, text=True)
+    assert result.returncode == 1 and "usb-host: there is no USB" in result.stderr, result.stderr
+    # The machine goes on without it.
+    guest = start(*arguments, "-S", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off", seabios_log=False)
+    guest.wait_for("the screen is on", guest.errors)
+    with Monitor(tmp_path / "qmp") as monitor:
+        for _ in range(3):
+            with pytest.raises(AssertionError, match="there is no USB"):
+                monitor.run("device_add", driver="usb-host", vendorid=0xFFFF, productid=0xFFFE)
+        monitor.run("device_add", driver="usb-tablet")
 
 
 @pytest.mark.parametrize("controller", CONTROLLERS)
