@@ -34,7 +34,8 @@ public final class HostUSB {
   init(loop: EventLoop, functions: LibUSBFunctions, strings: HostUSBStrings) throws(HostUSBError) {
     (self.loop, self.functions, self.strings) = (loop, functions, strings)
     var context: LibUSBFunctions.Context?
-    let code = functions.initialize(&context)
+    // It has a thread of its own, for devices that come and go.
+    let code = ServiceThread.withoutSignals { functions.initialize(&context) }
     guard code == 0, let context else {
       throw HostUSBError(
         "there is no USB on this host, or no /dev/bus/usb in this container (libusb: \(Self.name(code, functions)))"
