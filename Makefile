@@ -18,7 +18,7 @@ MARTLET := .build/release/martlet
 PYTHON := .venv/bin/python
 
 # What building and running needs.
-BUILD_PACKAGES := libvncserver-dev libpixman-1-dev libaio-dev libxkbcommon-dev libpng-dev zlib1g-dev libjson-c-dev libslirp-dev pkg-config \
+BUILD_PACKAGES := libvncserver-dev libpixman-1-dev libaio-dev libxkbcommon-dev libpng-dev zlib1g-dev libjson-c-dev libslirp-dev libusb-1.0-0-dev pkg-config \
 	seabios ipxe-qemu novnc xkb-data grub-pc-bin grub-common mtools xorriso mmdebstrap fakeroot e2fsprogs
 # What the tests need besides.
 TEST_PACKAGES := nasm acpica-tools dmidecode groff-base qemu-system-x86 qemu-utils tigervnc-viewer xvfb xdotool openssh-client tcpdump tshark iputils-ping iproute2 \

@@ -53,6 +53,7 @@ let package = Package(
     .systemLibrary(name: "CPNG", pkgConfig: "libpng"),
     .systemLibrary(name: "CJSON", pkgConfig: "json-c"),
     .systemLibrary(name: "CSlirp"),
+    .systemLibrary(name: "CLibUSB"),
 
     // Host: knows no guest register.
     room("JSON", uses: ["CJSON"]),
@@ -67,6 +68,7 @@ let package = Package(
       uses: [
         "OptionSyntax", "DynamicLibrary", "CHost", "CSlirp", "CTUN", "EventLoop", "CharacterDevice", log,
       ]),
+    room("HostUSB", uses: ["DynamicLibrary", "CHost", "CLibUSB", "EventLoop"]),
     room("Display", uses: ["CHost", "CPixman", "CPNG", "EventLoop"]),
     room(
       "VNC",
@@ -96,7 +98,8 @@ let package = Package(
     room("Serial", uses: ["Bus", "CharacterDevice"]),
     room("NIC", uses: ["CZlib", "Bus", "PCI", "GuestMemory", "Network"]),
     room("Input", uses: ["Bus", "Display"]),
-    room("USB", uses: ["Bus", "PCI", "GuestMemory", "Block", "SCSI", "CharacterDevice", "Display"]),
+    room(
+      "USB", uses: ["Bus", "PCI", "GuestMemory", "Block", "SCSI", "CharacterDevice", "Display", "HostUSB"]),
 
     // The board, what controls it, and the command.
     room(
@@ -106,7 +109,7 @@ let package = Package(
         "GuestMemory",
         "EventLoop",
         "Block",
-        "CharacterDevice", "Network", "Display", "VNC",
+        "CharacterDevice", "Network", "HostUSB", "Display", "VNC",
         "Chipset", "Firmware", "IDE", "VGA", "NIC", "USB", "Serial", "Input", log,
       ]),
     room(
@@ -153,6 +156,7 @@ let package = Package(
     tests(of: "Block", uses: ["CHost", "EventLoop"]),
     tests(of: "CharacterDevice", uses: ["CHost", "EventLoop"]),
     tests(of: "Network", uses: ["CHost", "CharacterDevice", "EventLoop", "OptionSyntax", log]),
+    tests(of: "HostUSB", uses: ["CHost", "CLibUSB", "DynamicLibrary", "EventLoop"]),
     tests(of: "Display"),
     tests(of: "VNC", uses: ["Display", "EventLoop", "CHost", "DynamicLibrary", "TextEncoding", log]),
     tests(of: "GuestMemory"),
@@ -171,9 +175,9 @@ let package = Package(
     tests(of: "Serial", uses: ["CharacterDevice"]),
     tests(of: "Input", uses: ["Display"]),
     tests(of: "NIC", uses: ["Network"]),
-    tests(of: "USB", uses: ["Block", "CharacterDevice", "Display"]),
+    tests(of: "USB", uses: ["Block", "CharacterDevice", "Display", "HostUSB"]),
     tests(of: "Machine", uses: ["CPU", "GuestMemory"]),
-    tests(of: "Control", uses: ["CharacterDevice", "JSON", "Machine", "TextEncoding"]),
-    tests(of: "martlet", uses: ["Machine"]),
+    tests(of: "Control", uses: ["CharacterDevice", "JSON", "Machine", "OptionSyntax", "TextEncoding"]),
+    tests(of: "martlet", uses: ["HostUSB", "Machine", "USB"]),
   ]
 )

@@ -23,8 +23,8 @@ final class BlockNodes {
   private(set) var all: [Node] = []
   private let loop: EventLoop
 
-  /// The nodes of the command line, whose images the drives have opened.
-  init(_ configurations: [BlockNodeConfiguration], drives: [Drive], loop: EventLoop) {
+  /// The nodes of the command line. Some images the drives have opened; the others are opened here.
+  init(_ configurations: [BlockNodeConfiguration], drives: [Drive], loop: EventLoop) throws {
     self.loop = loop
     for configuration in configurations {
       let node = Node(configuration)
@@ -32,9 +32,22 @@ final class BlockNodes {
       if let file = configuration.fileNode { self[file]?.parent = node.name }
       all.append(node)
     }
+    for node in all where node.medium == nil && node.parent == nil {
+      node.medium = try open(node.configuration, over: file(of: node))
+    }
   }
 
   subscript(name: String) -> Node? { all.first { $0.name == name } }
+
+  /// The configuration of the node that holds another's bytes, if that is one of its own.
+  func file(of node: Node) -> BlockNodeConfiguration? {
+    node.configuration.fileNode.flatMap { self[$0]?.configuration }
+  }
+
+  /// How its image is opened.
+  func cache(of node: Node) -> CacheMode {
+    node.configuration.image(over: file(of: node))?.image.cache ?? .writeback
+  }
 
   /// Whether an image is one of these, which its drive then leaves open.
   func owns(_ medium: any BlockDevice) -> Bool { all.contains { $0.medium === medium } }

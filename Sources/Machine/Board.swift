@@ -9,6 +9,7 @@ import Display
 import EventLoop
 import Firmware
 import GuestMemory
+import HostUSB
 import IDE
 import Input
 import Logging
@@ -39,8 +40,10 @@ final class Board {
   private var resetCount = 0
   /// What people should know about the machine, a line each.
   private var notices: [String] = []
-  let drives: [Drive]
+  /// Those of the configuration, in its order, then those that were made for what was plugged in.
+  var drives: [Drive]
   let blockNodes: BlockNodes
+  let driveFactory: DriveFactory
   private(set) var power: PIIX4PowerManagement?
   let characterPorts: CharacterPorts
   let networks: Networks
@@ -52,6 +55,10 @@ final class Board {
   var usbControllers: [USBController] = []
   /// What is plugged into them.
   var usbDevices: [USBPeripheral] = []
+  /// The host's USB, once a device of it was asked for.
+  var hostUSB: HostUSB?
+  /// Called when a device of the host that the guest has is gone: with its name.
+  var onUSBDeviceGone: ((String) -> Void)?
   /// What viewers and screenshots show.
   private(set) lazy var screenSource = ScreenSource(engine: engine, card: vga)
   private(set) var vga: VGADevice?
@@ -60,20 +67,22 @@ final class Board {
   /// COM1 … COM4.
   static let serialPorts: [(base: UInt16, irq: Int)] = MachineConfiguration.serialPorts
   let configuration: MachineConfiguration
+  let loop: EventLoop
 
   /// Builds the board. The lock is held.
   init(
     _ configuration: MachineConfiguration, control: any SystemControl, clock: MachineClock, loop: EventLoop
   ) throws {
-    self.configuration = configuration
+    (self.configuration, self.loop) = (configuration, loop)
     bus = SystemBus(lock: loop.lock, ports: ports, memory: memory)
     pci = PCIBus(ports: ports, memory: memory)
     input = InputRouter(loop: loop)
     characterPorts = try CharacterPorts(configuration.characterDevices, loop: loop, control: control)
     let files = FirmwareFiles(directories: configuration.firmware.searchDirectories)
     // What may be refused for what a person typed comes before what costs time.
-    drives = try DriveFactory(loop: loop).open(configuration.drives, control: control)
-    blockNodes = BlockNodes(configuration.blockNodes, drives: drives, loop: loop)
+    driveFactory = DriveFactory(loop: loop, control: control)
+    drives = try driveFactory.open(configuration.drives)
+    blockNodes = try BlockNodes(configuration.blockNodes, drives: drives, loop: loop)
     networks = try Networks(
       configuration.network, characterPorts: characterPorts, loop: loop,
       isTraced: configuration.tracedCategories.contains("net"))
@@ -183,7 +192,7 @@ final class Board {
 
     choice.portsAreWired(ports, memory: memory)
     if configuration.instructionClock != nil {
-      choice.settleDevices { [drives] in for drive in drives { drive.medium?.drain() } }
+      choice.settleDevices { [unowned self] in drainDrives() }
     }
     notices = choice.notices
   }
@@ -268,6 +277,7 @@ final class Board {
   /// Writes out and closes everything on the host.
   func close() {
     networks.close()
+    hostUSB?.close()
     for drive in drives { drive.medium?.close() }
     blockNodes.close()
     characterPorts.close()

@@ -113,12 +113,11 @@ extension Board {
           controller: PCIAddress(1, 1), channel: position.channel, unit: position.unit))
     }
     let sticks = usbDevices.compactMap { device -> BootOrder.Candidate? in
-      guard case .storage(let name) = device.configuration.kind,
-        let drive = configuration.drives.first(where: { $0.id == name || $0.nodeName == name }),
+      guard let name = device.configuration.driveName, let drive = drives.first(where: { $0.name == name }),
         let controller = usbControllers.first(where: { $0.bus === device.bus })
       else { return nil }
       return BootOrder.Candidate(
-        letter: drive.media == .disk ? "c" : "d", index: drive.bootIndex,
+        letter: drive.kind == .disk ? "c" : "d", index: device.configuration.bootIndex,
         path: FirmwarePath.usbStorage(controller: controller.address, port: device.port.path))
     }
     let cards = networkCards.map { card in

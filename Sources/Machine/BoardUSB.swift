@@ -30,20 +30,21 @@ extension Board {
   private func addUSBController(_ controller: USBControllerConfiguration, _ clock: Clock) throws {
     let model = controller.model
     guard let address = controller.address ?? freeSlot().map({ PCIAddress($0) }) else {
-      throw MachineError("there is no free slot on the PCI bus for the USB controller '\(model.rawValue)'")
+      throw MachineError("there is no free slot on the PCI bus for the USB controller '\(model.name)'")
     }
     let number = usbControllers.filter { $0.configuration.id == nil }.count
-    let name = controller.id ?? "\(model.rawValue).\(number)"
+    let name = controller.id ?? "\(model.name).\(number)"
     var bus: USBBus?
     func makeBus(_ ports: [USBPort]) {
       let buses = usbControllers.filter { $0.bus != nil && $0.configuration.id == nil }.count
       bus = USBBus(name: controller.id.map { "\($0).0" } ?? "usb-bus.\(buses)", ports: ports)
     }
-    if let uhci = UHCIModel(rawValue: model.rawValue) {
+    switch model {
+    case .uhci(let uhci):
       let master = try master(of: controller)
       let range = controller.firstPort..<(controller.firstPort + UHCI.portCount)
       guard master.map({ range.upperBound <= $0.ports.count }) ?? true else {
-        throw MachineError("\(model.rawValue): firstport=\(controller.firstPort) is too high")
+        throw MachineError("\(model.name): firstport=\(controller.firstPort) is too high")
       }
       let shared = master.map { Array($0.ports[range]) }
       let device = UHCI(
@@ -52,15 +53,15 @@ extension Board {
       add(device, at: address)
       if shared == nil { makeBus(device.ports) }
       if let master, !master.add(companion: device, firstPort: controller.firstPort) {
-        throw MachineError("\(model.rawValue): its ports on '\(controller.masterBus ?? "")' are taken")
+        throw MachineError("\(model.name): its ports on '\(controller.masterBus ?? "")' are taken")
       }
-    } else if let ehci = EHCIModel(rawValue: model.rawValue) {
+    case .ehci(let ehci):
       let device = EHCI(
         ehci, name: name, memory: memory.memory, clock: clock, sharedPorts: sharedPorts(of: controller),
         isMultifunction: controller.isMultifunction)
       add(device, at: address)
       makeBus(device.ports)
-    } else if let xhci = XHCIModel(rawValue: model.rawValue) {
+    case .xhci(let xhci):
       let device = XHCI(
         xhci, name: name, memory: memory.memory, clock: clock, isMultifunction: controller.isMultifunction)
       add(device, at: address)
@@ -77,7 +78,7 @@ extension Board {
     guard let master, let device = pci[master.address] as? EHCI else {
       let known = usbControllers.filter { pci[$0.address] is EHCI }.compactMap(\.bus?.name)
       throw MachineError(
-        "\(controller.model.rawValue): there is no EHCI with the bus '\(name)'\(didYouMean(name, in: known))")
+        "\(controller.model.name): there is no EHCI with the bus '\(name)'\(didYouMean(name, in: known))")
     }
     return device
   }

@@ -27,14 +27,13 @@ extension Board {
       throw MachineError("Duplicate device ID '\(name)'")
     }
     let device = try makeUSBDevice(configuration, name: name, clock: clock)
-    if let version = configuration.version, !device.limit(toVersion: version) {
-      throw MachineError("\(configuration.driver): usb_version=\(version) leaves it no speed")
-    }
-    let (bus, port) = try place(of: configuration, for: device, clock: clock)
-    // USB 2.0 section 4.1.1: five hubs in a row. A port's path has a number for each, and its own.
-    guard configuration.kind != .hub || port.path.split(separator: ".").count <= Self.usbHubLimit else {
-      throw MachineError(
-        "\(configuration.driver): no more than \(Self.usbHubLimit) hubs go behind one another")
+    let bus: USBBus
+    let port: USBPort
+    do {
+      (bus, port) = try checkedPlace(of: configuration, for: device, clock: clock)
+    } catch {
+      releaseHostEnds(of: configuration, device)
+      throw error
     }
     (device as? USBHub)?.bus = bus
     devices.append(device)
@@ -44,6 +43,21 @@ extension Board {
       removeUSBDevice(usbDevices.count - 1)
       throw MachineError("\(configuration.driver): it cannot be connected to the port \(port.path)")
     }
+  }
+
+  private func checkedPlace(
+    of configuration: USBDeviceConfiguration, for device: USBDevice, clock: Clock
+  ) throws -> (USBBus, USBPort) {
+    if let version = configuration.version, !device.limit(toVersion: version) {
+      throw MachineError("\(configuration.driver): usb_version=\(version) leaves it no speed")
+    }
+    let (bus, port) = try place(of: configuration, for: device, clock: clock)
+    // USB 2.0 section 4.1.1: five hubs in a row. A port's path has a number for each, and its own.
+    guard configuration.kind != .hub || port.path.split(separator: ".").count <= Self.usbHubLimit else {
+      throw MachineError(
+        "\(configuration.driver): no more than \(Self.usbHubLimit) hubs go behind one another")
+    }
+    return (bus, port)
   }
 
   private func freeUSBName(_ driver: String) -> String {
@@ -107,6 +121,6 @@ extension Board {
   private func removeUSBDevice(_ index: Int) {
     let gone = usbDevices.remove(at: index)
     devices.removeAll { $0 === gone.device }
-    if case .serial(let text) = gone.configuration.kind { characterPorts.giveBack(text) }
+    releaseHostEnds(of: gone.configuration, gone.device)
   }
 }

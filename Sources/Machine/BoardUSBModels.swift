@@ -31,7 +31,7 @@ extension Board {
       }
       return pointer
     case .storage(let driveName):
-      let drive = try freeDrive(driveName)
+      let drive = try freeDrive(driveName, for: configuration)
       return USBStorage(drive: drive, isRemovable: configuration.isRemovable, name: name)
     case .hub: return USBHub(bus: nil, name: name, serial: serial)
     case .serial(let text):
@@ -39,24 +39,52 @@ extension Board {
         throw MachineError("\(configuration.driver): it needs an end on the host, not 'none'")
       }
       return USBSerial(port: port, name: name, serial: serial)
+    case .host(let host): return try makeUSBHostDevice(host, name: name)
     }
   }
 
-  /// The drive with that name or node-name, which no device has.
-  private func freeDrive(_ name: String) throws -> Drive {
+  /// The drive with that name, which no device has, or one on the image with that node-name.
+  private func freeDrive(_ name: String, for device: USBDeviceConfiguration) throws -> Drive {
     let places = zip(drives, configuration.drives)
-    guard let (drive, settings) = places.first(where: { $0.0.name == name || $0.0.nodeName == name }) else {
-      let known = places.filter { $0.1.position == nil }.map(\.0.name)
-      throw MachineError(
-        "Property 'usb-storage.drive' can't find value '\(name)'\(didYouMean(name, in: known))")
+    guard let (drive, settings) = places.first(where: { $0.0.name == name && !$0.0.isAnonymous }) else {
+      return try makeDrive(onNode: name, for: device)
     }
-    let isPlugged = usbDevices.contains { device in
-      guard case .storage(let other) = device.configuration.kind else { return false }
-      return other == drive.name || other == drive.nodeName
-    }
+    let isPlugged = usbDevices.contains { $0.configuration.driveName == drive.name }
     guard settings.position == nil, !isPlugged else {
       throw MachineError("Drive '\(name)' is already in use by another device")
     }
     return drive
+  }
+
+  private func makeDrive(onNode name: String, for device: USBDeviceConfiguration) throws -> Drive {
+    guard let node = blockNodes[name] else {
+      let known =
+        zip(drives, configuration.drives).filter { $0.1.position == nil }.map(\.0.name)
+        + blockNodes.all.map(\.name)
+      throw MachineError(
+        "Property 'usb-storage.drive' can't find value '\(name)'\(didYouMean(name, in: known))")
+    }
+    guard let medium = node.medium, !drives.contains(where: { $0.medium === medium }) else {
+      throw MachineError("Node '\(name)' is already in use")
+    }
+    let drive = driveFactory.makeDisk(
+      on: node, medium: medium, cache: blockNodes.cache(of: node), deviceID: device.id, serial: device.serial)
+    drives.append(drive)
+    return drive
+  }
+
+  /// Gives back what was made or taken on the host for a device that is gone.
+  func releaseHostEnds(of device: USBDeviceConfiguration, _ made: USBDevice) {
+    switch device.kind {
+    case .serial(let text): characterPorts.giveBack(text)
+    case .storage(let name):
+      // Not those of the configuration, which wait for another device.
+      guard let index = drives.lastIndex(where: { $0.isAnonymous && $0.nodeName == name }),
+        index >= configuration.drives.count
+      else { return }
+      drives.remove(at: index)
+    case .host: (made as? USBHostDevice)?.close()
+    case .keyboard, .mouse, .tablet, .hub: break
+    }
   }
 }

@@ -7,12 +7,13 @@ import EventLoop
 /// Opens the images of a machine.
 struct DriveFactory {
   let loop: EventLoop
+  unowned let control: any SystemControl
 
   /// Opens all images, in the order of the configuration.
-  func open(_ configurations: [DriveConfiguration], control: any SystemControl) throws -> [Drive] {
+  func open(_ configurations: [DriveConfiguration]) throws -> [Drive] {
     var drives: [Drive] = []
     do {
-      for configuration in configurations { drives.append(try open(configuration, control: control)) }
+      for configuration in configurations { drives.append(try open(configuration)) }
     } catch {
       for drive in drives { drive.medium?.close() }
       throw error
@@ -20,7 +21,7 @@ struct DriveFactory {
     return drives
   }
 
-  private func open(_ configuration: DriveConfiguration, control: any SystemControl) throws -> Drive {
+  private func open(_ configuration: DriveConfiguration) throws -> Drive {
     let index = configuration.position?.index ?? 0
     let drive = Drive(
       name: configuration.id ?? configuration.nodeName
@@ -34,8 +35,28 @@ struct DriveFactory {
       medium: try configuration.file.map { try image($0, configuration) },
       writeErrorPolicy: configuration.writeErrorPolicy, readErrorPolicy: configuration.readErrorPolicy,
       cache: configuration.image.cache)
-    drive.onStop = { [unowned control] in control.requestPause(reason: $0) }
+    stopsMachine(drive)
     return drive
+  }
+
+  /// A disk for something that is plugged in, on an image with a name of its own.
+  /// - Parameter deviceID: `id=` of the device.
+  func makeDisk(
+    on node: BlockNodes.Node, medium: any BlockDevice, cache: CacheMode, deviceID: String?, serial: String?
+  ) -> Drive {
+    // What has no serial number has a name that no other has, of which there is room for this much.
+    let drive = Drive(
+      name: node.name, isAnonymous: true, deviceID: deviceID, nodeName: node.name, kind: .disk,
+      serial: serial
+        ?? String(
+          node.name.unicodeScalars.filter { (0x20..<0x7F).contains($0.value) }.prefix(20).map(Character.init)),
+      medium: medium, cache: cache)
+    stopsMachine(drive)
+    return drive
+  }
+
+  private func stopsMachine(_ drive: Drive) {
+    drive.onStop = { [unowned control] in control.requestPause(reason: $0) }
   }
 
   private func image(_ path: String, _ configuration: DriveConfiguration) throws -> any BlockDevice {

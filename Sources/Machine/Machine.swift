@@ -98,6 +98,9 @@ public final class Machine: @unchecked Sendable {
     let board = try Board(configuration, control: self, clock: clock, loop: loop)
     self.board = board
     for drive in board.drives { tellEvents(of: drive) }
+    board.onUSBDeviceGone = { [unowned self] name in
+      loop.post { [unowned self] in usbDeviceGone(name) }
+    }
     board.networks.onConnection = { [unowned self] stream in
       onEvent?(.networkStream(id: stream.id, stream.isConnected ? stream.settings.address : nil))
     }

@@ -3,6 +3,7 @@
 import Foundation
 import JSON
 import Machine
+import OptionSyntax
 import Testing
 
 @testable import Control
@@ -97,6 +98,60 @@ import Testing
     #expect(
       client.error("blockdev-insert-medium", ["id": "ide0-hd0", "node-name": "a"])?.contains(
         "is not removable") == true)
+  }
+
+  /// A node is a stick's for as long as it is plugged in.
+  @Test func aStickIsOnANode() throws {
+    let disc = try disc("stick")
+    let machine = try QMPClient { $0.usb.controllers = [USBControllerConfiguration(.xhci(.generic))] }
+    let node: JSONValue = ["driver": "file", "filename": disc, "node-name": "storage"]
+    #expect(machine.value("blockdev-add", node) == [:])
+    #expect(
+      machine.value("blockdev-add", ["driver": "raw", "file": "storage", "node-name": "format"]) == [:])
+    func stick(_ drive: String, _ more: JSONValue.Member...) -> JSONValue {
+      .object([.init("driver", "usb-storage"), .init("drive", .string(drive))] + more)
+    }
+    #expect(machine.error("device_add", stick("storage")) == "Node 'storage' is already in use")
+    #expect(
+      machine.error("device_add", stick("formal"))
+        == "Property 'usb-storage.drive' can't find value 'formal'; did you mean 'format'?")
+    // What cannot be plugged in does not keep it.
+    #expect(machine.error("device_add", stick("format", .init("port", "9"))) != nil)
+    #expect(machine.error("device_add", stick("format", .init("usb_version", "0"))) != nil)
+    for _ in 0..<2 {
+      #expect(
+        machine.value("device_add", stick("format", .init("id", "stick"), .init("serial", "4711"))) == [:])
+      let drive = try #require(machine.value("query-block")?.array?.last)
+      #expect(drive["device"] == "" && drive["qdev"] == "stick")
+      #expect(drive["inserted"]?["node-name"] == "format")
+      #expect(machine.error("device_add", stick("format")) == "Node 'format' is already in use")
+      #expect(machine.error("blockdev-del", ["node-name": "format"]) == "Node format is in use")
+      #expect(machine.value("device_del", ["id": "stick"]) == [:])
+      #expect(machine.events.last?["data"]?["device"] == "stick")
+      #expect(machine.value("query-block")?.array?.count == 1)
+    }
+    #expect(machine.value("blockdev-del", ["node-name": "format"]) == [:])
+    #expect(machine.value("blockdev-del", ["node-name": "storage"]) == [:])
+    machine.close()
+  }
+
+  /// A node of the command line waits for a stick, too.
+  @Test func aNodeOfTheCommandLineWaits() throws {
+    let path = try files.file("waiting", byteCount: 8192)
+    var list = try PropertyList(
+      "driver=raw,node-name=n,file.driver=file,file.filename=\(path)", option: "-blockdev")
+    let node = try BlockNodeConfiguration(&list)
+    let machine = try QMPClient {
+      $0.usb.controllers = [USBControllerConfiguration(.ehci(.ich4))]
+      $0.blockNodes = [node]
+      $0.usb.devices = [USBDeviceConfiguration(.storage(drive: "n"))]
+    }
+    #expect(machine.value("query-block")?.array?.last?["inserted"]?["node-name"] == "n")
+    #expect(machine.value("device_del", ["id": "/machine/peripheral-anon/usb-storage.0"]) == [:])
+    #expect(machine.value("device_add", ["driver": "usb-storage", "drive": "n", "id": "s"]) == [:])
+    #expect(machine.value("device_del", ["id": "s"]) == [:])
+    #expect(machine.value("blockdev-del", ["node-name": "n"]) == [:])
+    machine.close()
   }
 
   @Test func anImageGrows() throws {

@@ -47,6 +47,23 @@ def test_a_disc_is_exchanged_as_libvirt_does(machine, tmp_path, grub_cd):
     assert inserted["node-name"] == "new" and inserted["image"]["virtual-size"] == 65536
 
 
+def test_a_stick_comes_and_goes_on_a_node(machine, tmp_path):
+    (tmp_path / "stick.img").write_bytes(bytes(1 << 20))
+    node = lambda name: {"driver": "raw", "node-name": name, "file": {"driver": "file", "filename": str(tmp_path / "stick.img")}}
+    guest, client = machine("-S", "-device", "qemu-xhci", "-blockdev", json.dumps(node("first")))
+    before = len(descriptors_of(guest))
+    client.do("device_add", driver="usb-storage", drive="first", id="stick")
+    assert [drive["qdev"] for drive in client.do("query-block") if drive["inserted"]["node-name"] == "first"] == ["stick"]
+    client.do("device_del", id="stick")
+    assert client.wait_for("DEVICE_DELETED")["data"]["device"] == "stick"
+    client.do("blockdev-del", node_name="first")
+    assert len(descriptors_of(guest)) < before
+    client.do("blockdev-add", **{key.replace("-", "_"): value for key, value in node("second").items()})
+    client.do("device_add", driver="usb-storage", drive="second", id="stick")
+    client.do("device_del", id="stick")
+    client.do("blockdev-del", node_name="second")
+
+
 def test_images_come_over_the_socket(machine, tmp_path):
     _, client = machine("-S", "-device", "ide-cd,id=cd0")
     disc = tmp_path / "disc.iso"

@@ -6,9 +6,12 @@ import os
 import pathlib
 import re
 import socket
+import subprocess
+import time
 
 import pytest
-from guests import ACCEL, Screen, Shell, needs_engine
+from conftest import MARTLET
+from guests import ACCEL, Screen, Shell, installer, needs_engine
 from test_network import Monitor
 
 pytestmark = needs_engine
@@ -24,6 +27,22 @@ CONTROLLERS = {
 
 def options(controller):
     return ["-nodefaults", "-vga", "std", *CONTROLLERS[controller][0]]
+
+
+def test_a_device_that_the_host_does_not_have(start, tmp_path):
+    """Whether the host has any USB or none."""
+    arguments = ["-nodefaults", "-device", "qemu-xhci"]
+    result = subprocess.run(
+        [MARTLET, *arguments, "-device", "usb-host,vendorid=0xffff,productid=0xfffe"], capture_output=True, text=True)
+    assert result.returncode == 1 and "usb-host: there is no USB" in result.stderr, result.stderr
+    # The machine goes on without it.
+    guest = start(*arguments, "-S", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off", seabios_log=False)
+    guest.wait_for("the screen is on", guest.errors)
+    with Monitor(tmp_path / "qmp") as monitor:
+        for _ in range(3):
+            with pytest.raises(AssertionError, match="there is no USB"):
+                monitor.run("device_add", driver="usb-host", vendorid=0xFFFF, productid=0xFFFE)
+        monitor.run("device_add", driver="usb-tablet")
 
 
 @pytest.mark.parametrize("controller", CONTROLLERS)
@@ -62,15 +81,15 @@ def test_debian_finds_the_devices(start, debian_disk, tmp_path, controller):
     assert not complaints, complaints
     # What moves arrives, and where it moved to.
     shell.run("ls /dev/input/by-id/*event-mouse")
-    shell.run("(timeout 60 head -c 72 /dev/input/by-id/*event-mouse | od -An -v -t u2 > /tmp/events) >/dev/null 2>&1 & sleep 1")
+    shell.run("stdbuf -oL evtest /dev/input/by-id/*event-mouse > /tmp/events 2>&1 & until grep -q interrupt /tmp/events; do sleep 0.1; done")
     with Monitor(tmp_path / "qmp") as monitor:
         assert monitor.run("query-mice")[0]["absolute"]
         position = [("x", 0x1234), ("y", 0x4321)]
         monitor.run("input-send-event", events=[
             {"type": "abs", "data": {"axis": axis, "value": value}} for axis, value in position])
-        shell.run("while pgrep -x head >/dev/null; do sleep 0.1; done", status=0)
-        words = shell.run("cat /tmp/events").split()
-        assert str(0x1234) in words and str(0x4321) in words
+        for axis, value in ("ABS_X", 0x1234), ("ABS_Y", 0x4321):
+            shell.run(f"until grep -q '({axis}), value {value}$' /tmp/events; do sleep 0.1; done")
+        shell.run("pkill -x evtest")
         # Pulled out and plugged in again.
         monitor.run("device_del", id="tablet")
         shell.run("while grep -q Tablet /proc/bus/input/devices; do sleep 0.1; done")
@@ -85,21 +104,27 @@ def test_debian_uses_a_stick(start, debian_disk, tmp_path, controller):
     image.write_bytes(content)
     guest = start(
         "-accel", ACCEL, debian_disk, "-snapshot", "-m", "512", *options(controller),
-        "-drive", f"if=none,id=stick,file={image},format=raw,serial=0123456789AB",
+        *([] if controller == "xhci" else ["-drive", f"if=none,id=stick,file={image},format=raw,serial=0123456789AB"]),
         "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off", serial=True, seabios_log=False)
     shell = Shell(guest)
     shell.log_in()
     disk = "/dev/disk/by-id/usb-*0123456789AB*"
     with Monitor(tmp_path / "qmp") as monitor:
-        monitor.run("device_add", driver="usb-storage", drive="stick", id="stick")
-        shell.run(f"until ls {disk}; do sleep 0.1; done >/dev/null 2>&1")
+        if controller == "xhci":
+            # On an image that has a name of its own, instead of a drive.
+            monitor.run("blockdev-add", driver="file", filename=str(image), **{"node-name": "stick"})
+        def plug_in():
+            monitor.run("device_add", driver="usb-storage", drive="stick", id="stick", serial="0123456789AB")
+            shell.run(f"until ls {disk}; do sleep 0.1; done >/dev/null 2>&1")
+
+        plug_in()
         assert hashlib.sha256(content).hexdigest() in shell.run(f"sha256sum < $(echo {disk})")
         shell.run(f"mkfs.ext4 -q $(echo {disk}) && mount {disk} /mnt")
         shell.run("head -c 1000000 /dev/urandom > /mnt/random && sha256sum < /mnt/random > /root/sum && umount /mnt")
         monitor.run("device_del", id="stick")
         shell.run(f"while ls {disk}; do sleep 0.1; done >/dev/null 2>&1")
-        monitor.run("device_add", driver="usb-storage", drive="stick", id="stick")
-        shell.run(f"until ls {disk}; do sleep 0.1; done >/dev/null 2>&1 && mount {disk} /mnt")
+        plug_in()
+        shell.run(f"mount {disk} /mnt")
         assert shell.run("sha256sum < /mnt/random | diff - /root/sum") == ""
         # Pulled out under load: errors, and the controller goes on.
         shell.run(f"(dd if=$(echo {disk}) of=/dev/null bs=64k iflag=direct; true) >/dev/null 2>&1 & sleep 0.2")
@@ -158,6 +183,30 @@ def test_grub_starts_from_a_usb_cd(start, grub_cd, controller):
     screen.wait_for(r"\(cd\)")
 
 
+@pytest.mark.parametrize("controller", ["uhci", "ehci", "xhci"])
+def test_a_usb_cd_is_ejected(start, grub_cd, tmp_path, controller):
+    """What the firmware and GRUB make of a drive that is suddenly empty, and has its disc again."""
+    guest = start(
+        "-accel", ACCEL, "-m", "64", *options(controller), "-drive", f"if=none,id=cd,media=cdrom,file={grub_cd}",
+        "-device", "usb-storage,drive=cd,bootindex=0", "-qmp", f"unix:{tmp_path}/qmp,server=on,wait=off")
+    screen = Screen(guest)
+    screen.wait_for(r"grub>")
+    with Monitor(tmp_path / "qmp") as monitor:
+        monitor.run("eject", device="cd", force=True)
+        # GRUB trusts for two seconds in what it has read, and keeps all that is near.
+        time.sleep(3)
+        screen.type_line("cat (cd)/hello.txt")
+        screen.wait_for(r"error: .*\.")
+        monitor.run("blockdev-change-medium", device="cd", filename=str(grub_cd))
+        # Whoever asks first is told that there may be another disc, which firmware and GRUB pass on as errors.
+        def is_back():
+            screen.type_line("cat (cd)/hello.txt")
+            time.sleep(3)
+            return re.search(r"Hello from the CD", screen.text())
+
+        screen.wait_until(is_back, "no file of the disc")
+
+
 def test_grub_drives_the_controllers_itself(start, grub_disk, tmp_path):
     """GRUB's own drivers, in place of the firmware's: a stick on EHCI, and a keyboard on UHCI."""
     guest = start(
@@ -183,6 +232,45 @@ def test_grub_drives_the_controllers_itself(start, grub_disk, tmp_path):
     screen.wait_for(r"Active input terminals:\s+usb_keyboard0")
     screen.type_line("cat (usb0,msdos1)/hello.txt")
     screen.wait_for(r"Hello from the disk")
+
+
+@pytest.mark.slow
+def test_a_click_lands_where_the_viewer_points(start):
+    """In Debian's graphical installer: a line of its list of languages, then the button that goes on."""
+    guest = start(
+        "-accel", ACCEL, *installer("amd64", "gtk"), "-append", "vga=788", "-m", "1024", *options("uhci"),
+        "-device", "usb-tablet", seabios_log=False)
+    screen = Screen(guest)
+    screen.wait_until(lambda: screen.picture().width == 1024, "no graphical installer")
+    # The client goes on asking for a picture of the size that it was when it connected.
+    screen.close()
+    screen = Screen(guest)
+    white = (255, 255, 255)
+
+    def lines():
+        """What is right of the words: of the line at 360, and of its neighbours."""
+        picture = screen.picture().convert("RGB")
+        return picture.getpixel((500, 360)), [picture.getpixel((500, y)) for y in (337, 383)]
+
+    def heading():
+        return screen.picture().convert("L").crop((10, 80, 300, 110)).tobytes()
+
+    def click(x, y):
+        screen.client.mouseMove(x, y)
+        time.sleep(1)
+        screen.client.mousePress(1)
+
+    def is_selected():
+        line, neighbours = lines()
+        return line != white and neighbours == [white, white]
+
+    screen.wait_until(lambda: lines() == (white, [white, white]), "no list of languages")
+    click(100, 360)
+    screen.wait_until(is_selected, "the line is not selected")
+    before = heading()
+    click(962, 742)
+    screen.wait_until(lambda: heading() != before, "the button was not pressed")
+    screen.close()
 
 
 @pytest.mark.slow

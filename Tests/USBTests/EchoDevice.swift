@@ -3,7 +3,7 @@
 import USB
 
 /// A device for tests of controllers: bytes sent to endpoint 2 come back from it, endpoint 1 reports, endpoint 3 takes
-/// its time.
+/// its time, endpoint 4 is as 2, but isochronous.
 final class EchoDevice: USBDevice {
   /// What endpoint 1 reports next; NAK while there is nothing.
   var reports: [[UInt8]] = []
@@ -29,6 +29,8 @@ final class EchoDevice: USBDevice {
             USBEndpointDescription(.out(2), .bulk, maxPacketSize: bulk),
             USBEndpointDescription(.in(3), .bulk, maxPacketSize: bulk),
             USBEndpointDescription(.out(3), .bulk, maxPacketSize: bulk),
+            USBEndpointDescription(.in(4), .isochronous, maxPacketSize: bulk, interval: 1),
+            USBEndpointDescription(.out(4), .isochronous, maxPacketSize: bulk, interval: 1),
           ])
       ])
   }
@@ -56,11 +58,11 @@ final class EchoDevice: USBDevice {
     case (2, _) where stallsNext:
       stallsNext = false
       return .stall
-    case (2, .out):
+    case (2, .out), (4, .out):
       stored += take(transfer)
       return .success
-    case (2, .in):
-      guard !stored.isEmpty else { return .nak }
+    case (2, .in), (4, .in):
+      guard !stored.isEmpty else { return transfer.endpoint == 4 ? .success : .nak }
       let piece = Array(stored.prefix(transfer.byteCount))
       stored.removeFirst(piece.count)
       piece.withUnsafeBytes { _ = transfer.write($0) }

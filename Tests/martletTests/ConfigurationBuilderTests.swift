@@ -4,9 +4,11 @@ import Block
 import CPU
 import CharacterDevice
 import Firmware
+import HostUSB
 import Machine
 import OptionSyntax
 import Testing
+import USB
 
 @testable import martlet
 
@@ -266,13 +268,36 @@ private func configuration(_ arguments: String...) throws -> MachineConfiguratio
       "-machine", "usb=on", "-device", "ich9-usb-ehci1,id=e,addr=0x5.0x7", "-device",
       "ich9-usb-uhci1,masterbus=e.0,firstport=0,addr=5", "-usbdevice", "keyboard")
     let usb = machine.usb
-    #expect(usb.controllers.map(\.model) == [.piix3UHCI, .ich9EHCI1, .ich9UHCI1])
+    #expect(usb.controllers.map(\.model) == [.piix3UHCI, .ehci(.ich9First), .uhci(.ich9First)])
     #expect(usb.controllers.map { "\($0.address as Any)" }.joined().contains("00:05.7"))
     #expect(usb.controllers[2].masterBus == "e.0" && usb.controllers[2].isMultifunction)
     #expect(usb.devices.map(\.kind) == [.keyboard, .tablet])
     #expect(try configuration("-usb", "-nodefaults").usb.devices.isEmpty)
     #expect(try configuration("-usb", "-usbdevice", "mouse").usb.devices.map(\.kind) == [.mouse])
     #expect(try configuration().usb.controllers.isEmpty)
+  }
+
+  @Test func devicesOfTheHost() throws {
+    func host(_ text: String) throws -> USBHostConfiguration? {
+      let machine = try configuration("-device", "qemu-xhci", "-device", "usb-host,\(text)")
+      guard case .host(let host) = machine.usb.devices[0].kind else { return nil }
+      return host
+    }
+    let stick = try #require(try host("vendorid=0x0951,productid=5734,pipeline=off"))
+    #expect(stick.filter == HostUSBFilter(vendor: 0x0951, product: 0x1666) && stick.resets == .used)
+    #expect(
+      try host("hostbus=1,hostport=1.3,guest-reset=off")?.filter == HostUSBFilter(bus: 1, port: "1.3"))
+    #expect(try host("hostbus=1,guest-reset=off")?.resets == USBHostDevice.Resets.none)
+    #expect(try host("hostbus=1,guest-resets-all=on")?.resets == .all)
+    #expect(try host("hostdevice=/dev/bus/usb/001/004")?.filter == HostUSBFilter(bus: 1, address: 4))
+    for (text, words) in [
+      ("guest-reset=on", "lsusb"), ("vendorid=0x10000", "vendorid"), ("hostdevice=/dev/sda", "/dev/bus/usb"),
+      ("hostdevice=/dev/bus/usb/001/004,hostbus=1", "beside"), ("hostbus=1,isobufs=3", "isobufs"),
+      ("hostbus=1,serial=3", "serial"),
+    ] {
+      let error = #expect(throws: OptionError.self) { _ = try host(text) }
+      #expect(error?.description.contains(words) == true, "\(error as Any)")
+    }
   }
 
   @Test func whatIsNotThereIsRefusedByName() {

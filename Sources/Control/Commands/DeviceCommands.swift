@@ -39,11 +39,11 @@ extension QMPCommands {
       guard let driver = DeviceCatalog.drivers.first(where: { $0.name == name }) else {
         throw QMPError("'\(name)' is not a valid device model name")
       }
-      if driver.bus == "USB" {
+      if let model = USBDeviceConfiguration.Model(rawValue: name) {
         do {
           var list = try PropertyList(flattening: .object(arguments.members), option: "device_add")
           _ = list.take("driver")
-          let device = try USBDeviceConfiguration(driver: name, id: list.take("id"), &list)
+          let device = try USBDeviceConfiguration(model, id: list.take("id"), &list)
           try list.finish()
           try context.machine.addUSBDevice(device)
         } catch { throw QMPError(error) }

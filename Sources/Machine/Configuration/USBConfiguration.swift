@@ -2,6 +2,7 @@
 
 import OptionSyntax
 import PCI
+import USB
 
 /// The machine's USB: host controllers, and what is plugged into them at the start.
 public struct USBConfiguration: Sendable, Equatable {
@@ -15,37 +16,49 @@ public struct USBConfiguration: Sendable, Equatable {
 
 /// A host controller.
 public struct USBControllerConfiguration: Sendable, Equatable {
-  /// Which, by QEMU's name.
-  public enum Model: String, Sendable, CaseIterable {
-    case piix3UHCI = "piix3-usb-uhci"
-    case piix4UHCI = "piix4-usb-uhci"
-    case ich9UHCI1 = "ich9-usb-uhci1"
-    case ich9UHCI2 = "ich9-usb-uhci2"
-    case ich9UHCI3 = "ich9-usb-uhci3"
-    case ich9UHCI4 = "ich9-usb-uhci4"
-    case ich9UHCI5 = "ich9-usb-uhci5"
-    case ich9UHCI6 = "ich9-usb-uhci6"
-    case ehci = "usb-ehci"
-    case ich9EHCI1 = "ich9-usb-ehci1"
-    case ich9EHCI2 = "ich9-usb-ehci2"
-    case xhci = "qemu-xhci"
-    case necXHCI = "nec-usb-xhci"
+  /// Which; the models are listed where they are made.
+  public enum Model: Sendable, Equatable {
+    case uhci(UHCIModel)
+    case ehci(EHCIModel)
+    case xhci(XHCIModel)
+
+    /// The one of `-usb`.
+    public static let piix3UHCI = Model.uhci(.piix3)
+
+    static let all =
+      UHCIModel.allCases.map(Model.uhci) + EHCIModel.allCases.map(Model.ehci)
+      + XHCIModel.allCases.map(Model.xhci)
+
+    /// The one with QEMU's name.
+    public init?(named name: String) {
+      guard let model = Self.all.first(where: { $0.name == name }) else { return nil }
+      self = model
+    }
+
+    /// QEMU's name.
+    public var name: String {
+      switch self {
+      case .uhci(let model): model.rawValue
+      case .ehci(let model): model.rawValue
+      case .xhci(let model): model.rawValue
+      }
+    }
 
     /// What it is, in a few words.
     var about: String {
       switch self {
-      case .piix3UHCI: "UHCI of the PIIX3 (-usb)"
-      case .piix4UHCI: "UHCI of the PIIX4"
-      case .ich9UHCI1, .ich9UHCI2, .ich9UHCI3, .ich9UHCI4, .ich9UHCI5, .ich9UHCI6: "UHCI of the ICH9"
-      case .ehci: "EHCI of the ICH4"
-      case .ich9EHCI1, .ich9EHCI2: "EHCI of the ICH9"
-      case .xhci: "xHCI: USB 3, and all slower devices"
-      case .necXHCI: "xHCI of NEC"
+      case .uhci(.piix3): "UHCI of the PIIX3 (-usb)"
+      case .uhci(.piix4): "UHCI of the PIIX4"
+      case .uhci: "UHCI of the ICH9"
+      case .ehci(.ich4): "EHCI of the ICH4"
+      case .ehci: "EHCI of the ICH9"
+      case .xhci(.generic): "xHCI: USB 3, and all slower devices"
+      case .xhci(.nec): "xHCI of NEC"
       }
     }
 
     /// Whether it can be a companion.
-    public var isUHCI: Bool { rawValue.contains("uhci") }
+    public var isUHCI: Bool { if case .uhci = self { true } else { false } }
   }
 
   public var model: Model
@@ -76,6 +89,8 @@ public struct USBDeviceConfiguration: Sendable, Equatable {
     case storage(drive: String)
     /// A serial adapter: the host's end.
     case serial(port: String)
+    /// A device of the host.
+    case host(USBHostConfiguration)
   }
 
   public var kind: Kind
@@ -98,40 +113,51 @@ public struct USBDeviceConfiguration: Sendable, Equatable {
   /// A device in the first free port.
   public init(_ kind: Kind) { self.kind = kind }
 
-  /// Which `-device` names there are, and what they are.
-  static let models = [
-    ("usb-kbd", "keyboard"), ("usb-mouse", "mouse"),
-    ("usb-tablet", "tablet: a pointer that knows where it is"),
-    ("usb-hub", "hub with eight ports"), ("usb-storage", "disk on a stick"),
-    ("usb-serial", "serial adapter"),
-  ]
+  /// QEMU's names for them.
+  public enum Model: String, Sendable, CaseIterable {
+    case keyboard = "usb-kbd"
+    case mouse = "usb-mouse"
+    case tablet = "usb-tablet"
+    case hub = "usb-hub"
+    case storage = "usb-storage"
+    case serial = "usb-serial"
+    case host = "usb-host"
 
-  /// Which `-device` names there are.
-  public static var drivers: [String] { models.map(\.0) }
+    /// What it is, in a few words.
+    var about: String {
+      switch self {
+      case .keyboard: "keyboard"
+      case .mouse: "mouse"
+      case .tablet: "tablet: a pointer that knows where it is"
+      case .hub: "hub with eight ports"
+      case .storage: "disk on a stick"
+      case .serial: "serial adapter"
+      case .host: "device of the host"
+      }
+    }
+  }
 
-  /// What `-device` or `device_add` says; `driver` is one of ``drivers``.
-  public init(driver: String, id: String?, _ list: inout PropertyList) throws(OptionError) {
-    switch driver {
-    case "usb-kbd": kind = .keyboard
-    case "usb-mouse": kind = .mouse
-    case "usb-tablet": kind = .tablet
-    case "usb-hub": kind = .hub
-    case "usb-storage":
+  /// What `-device` or `device_add` says.
+  public init(_ model: Model, id: String?, _ list: inout PropertyList) throws(OptionError) {
+    switch model {
+    case .keyboard: kind = .keyboard
+    case .mouse: kind = .mouse
+    case .tablet: kind = .tablet
+    case .hub: kind = .hub
+    case .storage:
       guard let drive = list.take("drive") else { throw OptionError("\(list.option): drive= is missing") }
       kind = .storage(drive: drive)
       bootIndex = try list.takeInteger("bootindex", in: 0...65535)
       isRemovable = try list.takeFlag("removable") ?? false
-    case "usb-serial":
+    case .serial:
       guard let port = list.take("chardev") else { throw OptionError("\(list.option): chardev= is missing") }
       kind = .serial(port: "chardev:\(port)")
-    default:
-      throw OptionError(
-        "\(list.option): there is no USB device '\(driver)'\(didYouMean(driver, in: Self.drivers))")
+    case .host: kind = .host(try USBHostConfiguration(&list))
     }
     self.id = id
     bus = list.take("bus")
     port = list.take("port")
-    serial = list.take("serial")
+    serial = model == .host ? nil : list.take("serial")
     if let port, !Self.isPortPath(port) {
       throw OptionError("\(list.option): port=\(port) must be a port's number, or such as 1.3 behind a hub")
     }
@@ -144,16 +170,25 @@ public struct USBDeviceConfiguration: Sendable, Equatable {
     return parts.count <= 6 && parts.allSatisfy { Int($0).map { (1...255).contains($0) } == true }
   }
 
-  /// QEMU's name for it.
-  public var driver: String {
+  /// Which it is.
+  public var model: Model {
     switch kind {
-    case .keyboard: "usb-kbd"
-    case .mouse: "usb-mouse"
-    case .tablet: "usb-tablet"
-    case .hub: "usb-hub"
-    case .storage: "usb-storage"
-    case .serial: "usb-serial"
+    case .keyboard: .keyboard
+    case .mouse: .mouse
+    case .tablet: .tablet
+    case .hub: .hub
+    case .storage: .storage
+    case .serial: .serial
+    case .host: .host
     }
+  }
+
+  /// QEMU's name for it.
+  public var driver: String { model.rawValue }
+
+  /// The drive or node that a disk is on.
+  public var driveName: String? {
+    if case .storage(let name) = kind { name } else { nil }
   }
 
   /// Whether it moves the pointer.
@@ -163,7 +198,7 @@ public struct USBDeviceConfiguration: Sendable, Equatable {
 extension USBConfiguration {
   /// What `--print-config` shows: a line a controller and a device.
   var lines: [(String, String)] {
-    controllers.map { ("usb", $0.model.rawValue) }
+    controllers.map { ("usb", $0.model.name) }
       + devices.map { device in
         (
           "usb device",

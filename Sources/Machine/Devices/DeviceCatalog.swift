@@ -55,31 +55,50 @@ public enum DeviceCatalog {
     Property("multifunction", "bool", "the slot has more functions (found out)"),
   ]
 
-  private static let usbController: [DeviceDriver] = USBControllerConfiguration.Model.allCases.map { model in
+  private static let usbController: [DeviceDriver] = USBControllerConfiguration.Model.all.map { model in
     let companion = [
       Property("masterbus", "str", "the bus of the EHCI that it is a companion of"),
       Property("firstport", "uint32", "the EHCI's port, from 0, that is its first (0)"),
     ]
     return DeviceDriver(
-      name: model.rawValue, about: "USB host controller, \(model.about)", bus: "PCI",
+      name: model.name, about: "USB host controller, \(model.about)", bus: "PCI",
       properties: pciPlace + (model.isUHCI ? companion : []))
   }
 
-  private static let usbDevice: [DeviceDriver] = USBDeviceConfiguration.models.map { name, about in
-    var properties = [
-      Property("bus", "str", "usb-bus.0, or that of the controller's id, such as xhci.0"),
-      Property("port", "str", "port of the bus, or behind a hub: 2, 1.3"),
-      Property("serial", "str", "serial number the guest reads"),
-    ]
-    if name == "usb-storage" {
-      properties += [
+  private static let usbDevice: [DeviceDriver] = USBDeviceConfiguration.Model.allCases.map { model in
+    DeviceDriver(
+      name: model.rawValue, about: "USB \(model.about)", bus: "USB",
+      properties: [
+        Property("bus", "str", "usb-bus.0, or that of the controller's id, such as xhci.0"),
+        Property("port", "str", "port of the bus, or behind a hub: 2, 1.3"),
+        Property("usb_version", "uint32", "leaves out the speeds of later versions: 1, 2 or 3"),
+      ] + usbProperties(of: model))
+  }
+
+  private static func usbProperties(of model: USBDeviceConfiguration.Model) -> [Property] {
+    let serial = [Property("serial", "str", "serial number the guest reads")]
+    switch model {
+    case .keyboard, .mouse, .tablet, .hub: return serial
+    case .storage:
+      return serial + [
         Property("drive", "str", "id of a -drive, or node-name of a -blockdev"),
         Property("bootindex", "int32", "lower numbers boot first"),
         Property("removable", "bool", "it says that its medium can be taken out (off)"),
       ]
+    case .serial: return serial + [Property("chardev", "str", "id of a -chardev")]
+    case .host:
+      return [
+        Property("vendorid", "uint32", "idVendor of the host's device, such as 0x0951"),
+        Property("productid", "uint32", "its idProduct"),
+        Property("hostbus", "uint32", "number of the bus it is on"),
+        Property("hostaddr", "uint32", "its address there"),
+        Property("hostport", "str", "the ports that lead to it: 2, 1.3"),
+        Property("hostdevice", "str", "its node: /dev/bus/usb/001/004"),
+        Property("guest-reset", "bool", "the guest can reset it once it has talked to it (on)"),
+        Property("guest-resets-all", "bool", "all resets of the guest's reach it (off)"),
+        Property("pipeline", "bool", "taken for QEMU's sake"),
+      ]
     }
-    if name == "usb-serial" { properties.append(Property("chardev", "str", "id of a -chardev")) }
-    return DeviceDriver(name: name, about: "USB \(about)", bus: "USB", properties: properties)
   }
 
   private static let isaPlace = [

@@ -149,10 +149,9 @@ extension Machine {
     return nodes.all.compactMap { node in
       let parent = node.parent.flatMap { nodes[$0] }
       guard let medium = node.medium ?? parent?.medium else { return nil }
-      let file = node.configuration.fileNode.flatMap { nodes[$0]?.configuration }
       return BlockNodeFacts(
         name: node.name, driver: node.configuration.driver.rawValue, medium: medium,
-        cache: node.configuration.image(over: file)?.image.cache ?? .writeback)
+        cache: nodes.cache(of: node))
     }
   }
 

@@ -52,11 +52,13 @@ extension Machine {
 
   /// Plugs a device in.
   public func addUSBDevice(_ configuration: USBDeviceConfiguration) throws(MachineError) {
+    let driveCount = board.drives.count
     do { try board.addUSBDevice(configuration, clock: clock) } catch let error as MachineError {
       throw error
     } catch {
       throw MachineError(error)
     }
+    for drive in board.drives[driveCount...] { tellEvents(of: drive) }
   }
 
   /// The name of the device with that id or path in the tree of objects; nil if there is none.
@@ -64,6 +66,13 @@ extension Machine {
     let places = ["/machine/peripheral/", "/machine/peripheral-anon/"]
     let name = places.first { path.hasPrefix($0) }.map { String(path.dropFirst($0.count)) } ?? path
     return board.usbDevices.first { $0.name == name }?.name
+  }
+
+  /// A device of the host is not there any more.
+  func usbDeviceGone(_ name: String) {
+    guard let device = usbDevices.first(where: { $0.name == name }) else { return }
+    log.message("martlet: the USB device \(device.product) ('\(name)') was pulled out of the host")
+    removeUSBDevice(name)
   }
 
   /// Pulls a device out, and what is behind it.

@@ -16,8 +16,8 @@ extension USBDevice {
     var packet: UInt64 = 0
     withUnsafeMutableBytes(of: &packet) { _ = transfer.read(into: $0) }
     let request = USBRequest(packet: UInt64(littleEndian: packet))
+    abandonControl()
     core.request = request
-    core.isAnswerPending = false
     (core.controlCount, core.controlPosition) = (0, 0)
     if request.isIn {
       core.stage = .dataIn
@@ -118,6 +118,7 @@ extension USBDevice {
   private func perform(_ request: USBRequest) -> USBControlResult {
     let data = UnsafeMutableRawBufferPointer(
       rebasing: controlBuffer[..<(request.isIn ? controlBuffer.count : core.controlCount)])
+    if let result = intercept(request, data: data) { return result }
     guard request.kind == .standard else { return control(request, data: data) }
     typealias Standard = USBStandardRequest
     switch (request.recipient, request.request) {

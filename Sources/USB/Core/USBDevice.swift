@@ -9,7 +9,7 @@ import Bus
 /// its port. All with the machine's lock held.
 open class USBDevice {
   /// What it says of itself.
-  public private(set) var description: USBDescription
+  public internal(set) var description: USBDescription
   /// The speeds it can be connected at.
   public private(set) var speeds: USBSpeeds
   /// Where it is plugged in.
@@ -57,6 +57,13 @@ open class USBDevice {
   /// Does a request of a class or vendor, or a standard one that the core does not know (such as GET_DESCRIPTOR of a
   /// class's descriptor). IN: fill `data` and answer with the number of bytes. OUT: `data` holds what was sent.
   open func control(_ request: USBRequest, data: UnsafeMutableRawBufferPointer) -> USBControlResult { .stall }
+
+  /// Sees every control request first, with the memory of its data.
+  /// - Returns: nil if the core is to do it.
+  open func intercept(_ request: USBRequest, data: UnsafeMutableRawBufferPointer) -> USBControlResult? { nil }
+
+  /// A control request that was answered with `pending` does not matter any more: forget it.
+  open func controlAbandoned() {}
 
   /// A bus reset: unconfigured, address 0.
   open func busReset() {}
@@ -116,6 +123,7 @@ open class USBDevice {
   func pullOut() {
     port = nil
     endPendingTransfers()
+    abandonControl()
     core = USBDeviceCore()
     pulledOut()
   }
@@ -123,6 +131,7 @@ open class USBDevice {
   /// The port drives a reset (USB 2.0 section 7.1.7.5). Pending transfers end with `error`.
   public func resetFromPort() {
     endPendingTransfers()
+    abandonControl()
     core = USBDeviceCore()
     busReset()
   }
@@ -132,6 +141,12 @@ open class USBDevice {
     guard core.isSuspended != isSuspended else { return }
     core.isSuspended = isSuspended
     suspendChanged()
+  }
+
+  func abandonControl() {
+    guard core.isAnswerPending else { return }
+    core.isAnswerPending = false
+    controlAbandoned()
   }
 
   private func endPendingTransfers() {
@@ -147,12 +162,18 @@ open class USBDevice {
   func submit(_ transfer: USBTransfer) -> USBResult {
     if transfer.endpoint == 0 { return submitControl(transfer) }
     guard transfer.token != .setup, core.configuration != 0 else { return .stall }
-    let address = transfer.token == .in ? USBEndpointAddress.in(transfer.endpoint) : .out(transfer.endpoint)
-    guard let endpoint = endpoint(address) else { return .error }
+    let address = transfer.address
+    guard endpoint(address) != nil else { return .error }
     if core.isHalted(address) { return .stall }
     let result = self.transfer(transfer)
-    if result == .stall && endpoint.kind != .isochronous { core.setHalted(address, true) }
+    if result == .stall { halt(transfer) }
     return result
+  }
+
+  /// A transfer's endpoint answered STALL.
+  func halt(_ transfer: USBTransfer) {
+    guard let endpoint = endpoint(transfer.address), endpoint.kind != .isochronous else { return }
+    core.setHalted(transfer.address, true)
   }
 
   /// The endpoint of that address in the present configuration and alternate settings.

@@ -49,6 +49,12 @@ public struct USBRequest: Codable, Equatable, Sendable {
     length = UInt16(truncatingIfNeeded: packet >> 48)
   }
 
+  /// The packet of eight bytes, the first lowest, with another wLength.
+  func packet(length: UInt16) -> UInt64 {
+    UInt64(requestType) | UInt64(request) << 8 | UInt64(value) << 16 | UInt64(index) << 32 | UInt64(length)
+      << 48
+  }
+
   /// Whether the data goes to the host.
   public var isIn: Bool { requestType & 0x80 != 0 }
   public var kind: Kind { Kind(rawValue: requestType >> 5 & 3) ?? .reserved }

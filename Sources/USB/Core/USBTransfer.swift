@@ -58,6 +58,8 @@ public final class USBTransfer {
   public private(set) var token = USBToken.in
   /// The endpoint's number, 0 … 15, without direction.
   public private(set) var endpoint: UInt8 = 0
+  /// The endpoint's address, with direction.
+  public var address: USBEndpointAddress { token == .in ? .in(endpoint) : .out(endpoint) }
   /// The number of bytes asked for, or offered.
   public private(set) var byteCount = 0
   /// The number of bytes moved.
@@ -191,6 +193,7 @@ public final class USBTransfer {
   public func complete(_ result: USBResult) {
     guard self.result == .pending, result != .pending else { return }
     device?.pendingTransfers.removeAll { $0 === self }
+    if result == .stall { device?.halt(self) }
     device = nil
     self.result = result
     owner?.transferCompleted(self)

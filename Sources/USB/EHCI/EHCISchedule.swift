@@ -73,11 +73,14 @@ extension EHCI {
     guard var link = memory.load(GuestAddress(entry)).map(EHCILink.init) else { return haltForSystemError() }
     while !link.isTerminated && isRunning && walk.links > 0 {
       walk.links -= 1
-      if link.kind == .queueHead {
+      switch link.kind {
+      case .queueHead:
         guard visits.visit(link.address) else { return }
         runQueue(at: link.address, &walk)
+      case .isochronous: runIsochronous(at: link.address, &walk)
+      // Split transactions are for hubs of high speed, of which there are none.
+      case .splitIsochronous, .spanTraversal: break
       }
-      // Isochronous transfers are passed by: no device has such endpoints.
       guard isRunning else { return }
       guard let next = memory.load(GuestAddress(link.address)).map(EHCILink.init) else {
         return haltForSystemError()

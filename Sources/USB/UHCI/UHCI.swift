@@ -67,7 +67,9 @@ public final class UHCI: PCIFunction, RegisterFile, Device, USBRootHub, USBTrans
   var frameListBase: UInt32 = 0
   var startOfFrameModify: UInt8 = Default.startOfFrameModify
   var frames = UHCIFrames()
-  var backoff = USBIdleBackoff()
+  var backoff = USBIdleBackoff(quickLooks: 16)
+  /// What the present frame still lets through, in bytes.
+  var frameBytesLeft = UHCI.frameByteCount
   private(set) lazy var frameTimer = clock.makeTimer { [unowned self] in frameTimerFired() }
   private(set) lazy var transfers = USBTransferSlots(memory: memory, owner: self, segmentCapacity: 1)
   let visits = USBVisits()

@@ -38,7 +38,7 @@ struct UHCIFrames {
   /// When frame number `index` since the start begins.
   func start(of index: UInt64) -> UInt64 { origin &+ index &* Self.length }
 
-  /// The frames that are over and were not walked, as numbers in the frame list.
+  /// The frames that are over and were not walked, as numbers in the frame list; with none, the number of the present.
   mutating func takeElapsed(at now: UInt64) -> (first: UInt64, count: UInt64) {
     let elapsed = elapsed(at: now)
     let count = min(elapsed &- min(walked, elapsed), Self.catchUpLimit)

@@ -4,13 +4,16 @@ import GuestMemory
 
 /// The walk of the schedule (UHCI Design Guide 1.1, section 3.4).
 ///
-/// A frame's list is walked when the frame is over, and its interrupts come then. While nothing moves, several frames
-/// are slept through and walked together: a queue head is come by once only, so the walk of sixteen frames is hardly
-/// longer than of one.
+/// A frame's list is walked when the frame is over, and its interrupts come then. While something moves the list is looked
+/// at within the frame, too: what a driver has put there meanwhile need not wait for its end, as it need not on a bus.
+/// While nothing moves, several frames are slept through and walked together: a queue head is come by once only, so the
+/// walk of sixteen frames is hardly longer than of one.
 extension UHCI {
   /// What is let through in a frame, in bytes: eight times a real bus, so that sticks are not as slow as real ones. An
   /// end remains, so that a frame's work is bounded.
-  private static let frameByteCount = 8 * 1280
+  static let frameByteCount = 8 * 1280
+  /// Looks within a frame, in nanoseconds from one to the next.
+  private static let quickLook: UInt64 = 125_000
   /// What a packet costs beside its data.
   private static let packetByteCount = 13
   /// The number of links followed at a time, over all frames.
@@ -55,13 +58,20 @@ extension UHCI {
     var walk = Walk()
     if isBusMaster {
       visits.forget()
-      for index in 0..<count where isRunning && walk.links > 0 { walkFrame(first &+ index, &walk, now: now) }
+      // Looks within the first of them, or within the present one, have used some of what it lets through.
+      walk.bytes = frameBytesLeft
+      for index in 0..<max(count, 1) where isRunning && walk.links > 0 {
+        walkFrame(first &+ index, &walk, now: now)
+        if count > 0 { walk.bytes = Self.frameByteCount }
+      }
+      frameBytesLeft = walk.bytes
       dropForgottenTransfers(now: now)
     }
     if walk.hasMoved { backoff.restart() } else { backoff.lookedInVain() }
     if !walk.interrupts.isEmpty { report(walk.interrupts, causes: walk.causes) }
     guard isRunning else { return }
-    frameTimer.arm(at: frames.start(of: frames.elapsed(at: now) &+ backoff.milliseconds))
+    let frameEnd = frames.start(of: frames.elapsed(at: now) &+ backoff.milliseconds)
+    frameTimer.arm(at: backoff.isQuick ? min(now &+ Self.quickLook, frameEnd) : frameEnd)
   }
 
   // MARK: The walk
@@ -69,7 +79,6 @@ extension UHCI {
   private func walkFrame(_ number: UInt64, _ walk: inout Walk, now: UInt64) {
     let entry = frameListBase &+ UInt32(truncatingIfNeeded: number & 0x3FF) &* 4
     guard var link = load(entry).map(UHCILink.init) else { return halt(.hostSystemError) }
-    walk.bytes = Self.frameByteCount
     var queue: Queue?
     while !link.isTerminated && isRunning && walk.links > 0 && walk.bytes > 0 {
       walk.links -= 1

@@ -31,13 +31,16 @@ extension ConfigurationBuilder {
       case "isa-debug-exit": try addDebugExit(&list)
       case "pvpanic": try addPanicDevice(&list)
       case "VGA": try addGraphicsCard(&list)
-      case let name where NetworkCardConfiguration.Model(named: name) != nil:
-        try addNetworkCard(NetworkCardConfiguration.Model(named: name)!, id: id, &list)
-      case let name where USBDeviceConfiguration.drivers.contains(name):
-        try addUSBDevice(name, id: id, &list)
-      case let name where USBControllerConfiguration.Model(rawValue: name) != nil:
-        try addUSBController(USBControllerConfiguration.Model(rawValue: name)!, id: id, &list)
-      default: throw OptionError("\(option): it cannot be added")
+      default:
+        if let model = NetworkCardConfiguration.Model(named: name) {
+          try addNetworkCard(model, id: id, &list)
+        } else if let model = USBDeviceConfiguration.Model(rawValue: name) {
+          try addUSBDevice(model, id: id, &list)
+        } else if let model = USBControllerConfiguration.Model(named: name) {
+          try addUSBController(model, id: id, &list)
+        } else {
+          throw OptionError("\(option): it cannot be added")
+        }
       }
       try list.finish()
     }

@@ -80,7 +80,7 @@ extension ConfigurationBuilder {
     guard let id = backEnds.keys.min() else { return }
     // Where there is USB, a stick may be made of it later.
     if !configuration.usb.controllers.isEmpty {
-      for (_, drive) in backEnds.sorted(by: { $0.key < $1.key }) {
+      for (_, drive) in backEnds.sorted(by: { $0.key < $1.key }) where drive.nodeName == nil {
         var drive = drive
         drive.position = nil
         configuration.drives.append(drive)

@@ -68,8 +68,10 @@ extension ConfigurationBuilder {
   }
 
   /// A device on a bus.
-  mutating func addUSBDevice(_ driver: String, id: String?, _ list: inout PropertyList) throws(OptionError) {
-    let device = try USBDeviceConfiguration(driver: driver, id: id, &list)
+  mutating func addUSBDevice(
+    _ model: USBDeviceConfiguration.Model, id: String?, _ list: inout PropertyList
+  ) throws(OptionError) {
+    var device = try USBDeviceConfiguration(model, id: id, &list)
     switch device.kind {
     case .storage(let name):
       guard var drive = backEnds.removeValue(forKey: name) else {
@@ -77,9 +79,11 @@ extension ConfigurationBuilder {
           "\(list.option): there is no -drive with id=\(name) nor -blockdev with node-name=\(name) that is free"
             + didYouMean(name, in: backEnds.keys))
       }
+      device.bootIndex = device.bootIndex ?? drive.bootIndex
+      // A node's drive is made, and goes, with the device.
+      guard drive.nodeName == nil else { break }
       drive.position = nil
       drive.deviceID = id
-      drive.bootIndex = device.bootIndex ?? drive.bootIndex
       drive.serial = device.serial ?? drive.serial
       configuration.drives.append(drive)
     case .serial(let port): _ = try self.port(port, option: list.option)
@@ -115,7 +119,7 @@ extension ConfigurationBuilder {
       guard let address = controller.address else { continue }
       guard taken.insert(address).inserted else {
         throw OptionError(
-          "-device \(controller.model.rawValue): the place \(address) on the PCI bus is taken")
+          "-device \(controller.model.name): the place \(address) on the PCI bus is taken")
       }
     }
     for index in configuration.usb.controllers.indices {

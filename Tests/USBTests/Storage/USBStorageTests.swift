@@ -56,6 +56,20 @@ import Testing
     #expect(Array(disk.bytes[(1000 * 512)..<(1700 * 512)]) == data)
   }
 
+  /// Nothing keeps a device that was used and pulled out.
+  @Test func goesWhenPulledOut() throws {
+    let host = try TestHost()
+    var device: USBStorage? = USBStorage(drive: Drive(name: "other", kind: .disk, serial: "1", medium: disk))
+    weak let left = device
+    if let device {
+      #expect(host.configure(device))
+      #expect(StorageDriver(host: host, device: device).command(Self.read10(0, 1), in: 512)?.1 == 0)
+    }
+    host.port.detach()
+    device = nil
+    #expect(left == nil)
+  }
+
   @Test func waitsForTheDrive() throws {
     disk.isLate = true
     #expect(

@@ -13,10 +13,10 @@ extension HumanCommands {
       var list = try PropertyList(arguments.text("device"), option: "device_add", implied: "driver")
       guard let name = list.take("driver") else { throw HumanError.failed("Parameter 'driver' is missing") }
       let driver = try DeviceCatalog.driver(name, option: "device_add")
-      guard driver.bus == "USB" else {
+      guard let model = USBDeviceConfiguration.Model(rawValue: name) else {
         throw HumanError.failed("Bus '\(driver.bus.lowercased()).0' does not support hotplugging")
       }
-      let configuration = try USBDeviceConfiguration(driver: name, id: list.take("id"), &list)
+      let configuration = try USBDeviceConfiguration(model, id: list.take("id"), &list)
       try list.finish()
       try monitor.machine.addUSBDevice(configuration)
     },

@@ -9,7 +9,7 @@ import SCSI
 /// Commands come by endpoint 2, data by 2 or 1, the status by 1. Where the drive has less data than the host asked for,
 /// zeroes follow (section 6.7.2); where the host sends more than the drive takes, the rest is thrown away. The status
 /// tells the difference.
-public final class USBStorage: USBDevice, Device, BlockRequestOwner, DriveMediumObserver {
+public final class USBStorage: USBDevice, Device, DriveMediumObserver {
   public let deviceName: String
   let unit: any SCSIUnit
   var transport = StorageTransport()
@@ -21,7 +21,7 @@ public final class USBStorage: USBDevice, Device, BlockRequestOwner, DriveMedium
   var windowCount = 0
   /// The drive is at work.
   private(set) var isBusy = false
-  private lazy var request = BlockRequest(owner: self, segmentCapacity: 1)
+  private lazy var request = BlockRequest(owner: RequestOwner(self), segmentCapacity: 1)
   private var isAbandoned = false
   /// Transfers are being served: what the drive does at once is taken up there.
   private var isServing = false
@@ -110,7 +110,14 @@ public final class USBStorage: USBDevice, Device, BlockRequestOwner, DriveMedium
     unit.drive.submit(request)
   }
 
-  public func blockRequestCompleted(_ request: BlockRequest) {
+  /// Stands for the device with its request, which would keep it for ever: it goes when it is pulled out.
+  private final class RequestOwner: BlockRequestOwner {
+    private unowned let storage: USBStorage
+    init(_ storage: USBStorage) { self.storage = storage }
+    func blockRequestCompleted(_ request: BlockRequest) { storage.requestCompleted() }
+  }
+
+  private func requestCompleted() {
     isBusy = false
     guard !isAbandoned else { return }
     requestDone(request.operation, request.result, count: request.segmentByteCount)
