@@ -181,6 +181,8 @@ more:
   mov al, 5
   out 0xE9, al
   mov ecx, COUNT / 4
+  ; Exceptions masked and full precision, as compilers and systems have it: after a reset they are not.
+  fninit
   fldpi
   fld1
 .floats:

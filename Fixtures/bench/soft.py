@@ -28,6 +28,7 @@ vgaromimage: file=/usr/share/vgabios/vgabios.bin
 megs: 64
 cpu: count=1, ips=100000000, reset_on_triple_fault=0
 port_e9_hack: enabled=1
+sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 ata0-master: type=disk, path={image}, mode=flat
 boot: disk
 log: {directory}/bochs.log

@@ -26,7 +26,7 @@ struct CaseBuilder {
   /// Registers that should not be used for addresses.
   private var avoided: UInt16 = 0
   /// Where a displacement relative to RIP is in the code, and its target.
-  private var relative: (at: Int, target: UInt64)?
+  private var relative: (at: Int, target: UInt64, isBranch: Bool)?
 
   private static let data = UInt64(NATIVE_DATA)
   private static let dataSize = UInt64(NATIVE_DATA_SIZE)
@@ -355,7 +355,7 @@ struct CaseBuilder {
       if distance > 0, distance < 8 { distance += 40 }
       emit(UInt64(UInt8(bitPattern: distance)), bytes: 1)
     case .cz:
-      relative = (length, codeTarget())
+      relative = (length, codeTarget(), true)
       emit(0, bytes: 4)
     }
     notes.immediate = value
@@ -398,7 +398,7 @@ struct CaseBuilder {
     }
     if form == 1, !is32Bit, Int64(bitPattern: target) >> 31 == 0 {  // relative to RIP
       if values.chance(20) { rex |= values.chance(50) ? 0x41 : 0 }
-      relative = (-1, target)
+      relative = (-1, target, false)
       return (reg | 5, nil, 0, 4)
     }
     let scale = values.below(4)
@@ -453,8 +453,11 @@ struct CaseBuilder {
       it.pointee.before.rip = pageEnd - UInt64(max(there, 1))
     }
     if let relative {
-      let trailing = UInt64(length - relative.at)
-      let distance = relative.target &- (it.pointee.before.rip + UInt64(relative.at) + trailing)
+      let (trailing, start) = (UInt64(length - relative.at), it.pointee.before.rip)
+      // The instruction may have moved to where it branches to, for ever.
+      let isHere = relative.target >= start &- 16 && relative.target < start &+ 40
+      let target = relative.isBranch && isHere ? UInt64(NATIVE_CODE) : relative.target
+      let distance = target &- (start + UInt64(relative.at) + trailing)
       for byte in 0..<4 { code[relative.at + byte] = UInt8(truncatingIfNeeded: distance >> UInt64(byte * 8)) }
     }
   }

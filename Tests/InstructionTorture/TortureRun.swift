@@ -20,6 +20,8 @@ public struct TortureResult: Sendable {
   public var faultCount = 0
   /// Cases that hung or killed the native child twice; they are not compared.
   public var lostCount = 0
+  /// The code of the first of them.
+  public var lostCode: [[UInt8]] = []
   public var mismatchCount = 0
   /// The first mismatches of each instruction and kind of difference.
   public var examples: [String: Mismatch] = [:]
@@ -29,6 +31,7 @@ public struct TortureResult: Sendable {
   /// The mismatches, most frequent first, with an example each.
   public func report(limit: Int = .max) -> String {
     var lines = ["\(mismatchCount) of \(caseCount) cases differ (\(faultCount) faults, \(lostCount) lost)"]
+    lines += lostCode.map { "lost: " + $0.map { hex2($0) }.joined(separator: " ") }
     for (key, count) in counts.sorted(by: { ($0.value, $1.key) > ($1.value, $0.key) }).prefix(limit) {
       lines.append("\(count) × \(key)")
       if let example = examples[key] { lines.append(example.report) }
@@ -68,6 +71,7 @@ public func compare<Subject: InstructionExecutor>(
       let end = outcome.pointee.end
       if outcome.pointee.isLost {
         result.lostCount += 1
+        if result.lostCode.count < 10 { result.lostCode.append(code(of: batch.baseAddress! + index)) }
         continue
       }
       if end == UInt32(NATIVE_FAULTED) { result.faultCount += 1 }
@@ -92,6 +96,12 @@ extension native_outcome {
   fileprivate var isLost: Bool { end == UInt32(NATIVE_HUNG) || end == UInt32(NATIVE_CRASHED) }
 }
 
+/// The bytes of a case's instruction.
+private func code(of it: UnsafePointer<native_case>) -> [UInt8] {
+  let raw = UnsafeRawPointer(it) + MemoryLayout<native_case>.offset(of: \.code)!
+  return (0..<Int(it.pointee.code_length)).map { raw.load(fromByteOffset: $0, as: UInt8.self) }
+}
+
 extension TortureResult {
   mutating func add(_ comparison: OutcomeComparison, _ encoding: Encoding) {
     mismatchCount += 1
@@ -100,8 +110,7 @@ extension TortureResult {
     counts[key, default: 0] += 1
     guard examples[key] == nil else { return }
     let it = comparison.it
-    let raw = UnsafeRawPointer(it) + MemoryLayout<native_case>.offset(of: \.code)!
-    let code = (0..<Int(it.pointee.code_length)).map { raw.load(fromByteOffset: $0, as: UInt8.self) }
+    let code = code(of: it)
     examples[key] = Mismatch(
       name: encoding.name, code: code, is32Bit: it.pointee.is_32_bit != 0,
       differences: comparison.differences,

@@ -7,7 +7,8 @@
    word that each function returns. What an exception that is not masked keeps from being written keeps its
    value; such exceptions are never taken here.
 
-   The unit is left empty, under the control word of the C ABI. Flags are not cleared without need because
+   The unit is left empty, under the control word of the C ABI, which is FINIT's: most guests keep that, and then
+   nothing is loaded. Flags are not cleared without need because
    FNCLEX takes longer than everything else together. */
 #pragma once
 #include <stdint.h>
@@ -19,28 +20,32 @@ typedef struct __attribute__((packed)) {
 
 static const uint16_t martlet_x87_abi_control = 0x37F;
 
-/* Clears the flags if any is set that is not among `sticky`. */
-static inline __attribute__((always_inline)) void martlet_x87_begin(uint16_t sticky) {
-  uint16_t status;
-  __asm__ volatile("fnstsw %0" : "=a"(status));
-  if (__builtin_expect(status & ~sticky & 0x3F, 0)) __asm__ volatile("fnclex");
-}
-
 #define MARTLET_X87_CLOBBERS                                                                                 \
   "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)"
 
 /* OPERATE loads operands and executes the instruction, STORE stores what is on the stack, DROP empties it.
-   With an unmasked exception pending only FNCLEX and the like can be executed, and it is not known what is on
+
+   FNSTSW takes longer than most instructions, so there is one only: behind the instruction, where it shows the
+   flags of before, too. If any is set that is not expected, it may be either's, and the instruction is executed
+   again with all flags clear, as FNINIT leaves them; its operands are still in memory. */
+#define MARTLET_X87_ONCE(LOAD_CONTROL, RESTORE_CONTROL, OPERATE, STORE, DROP, OUTPUTS, ...)                  \
+  __asm__ volatile(LOAD_CONTROL OPERATE "\n\tfnstsw %[status]\n\ttestw %[unexpected], %w[status]\n\tjz 1f\n\t"  \
+                   "fninit\n\t" LOAD_CONTROL OPERATE "\n\tfnstsw %[status]\n1:\t"                         \
+                   STORE "\n\t" DROP "\n\t" RESTORE_CONTROL                                                \
+                   : [status] "=&a"(status), OUTPUTS                                                         \
+                   : [unexpected] "r"((uint16_t)(~sticky & 0x3F)), [control] "m"(control),                   \
+                     [abi] "m"(martlet_x87_abi_control), __VA_ARGS__                                         \
+                   : "cc", MARTLET_X87_CLOBBERS);
+
+/* With an unmasked exception pending only FNCLEX and the like can be executed, and it is not known what is on
    the stack. */
 #define MARTLET_X87(OPERATE, STORE, DROP, OUTPUTS, ...)                                                      \
   uint16_t status;                                                                                           \
-  if (__builtin_expect((control & 0x3F) == 0x3F, 1)) {                                                       \
-    martlet_x87_begin(sticky);                                                                               \
-    __asm__ volatile("fldcw %[control]\n\t" OPERATE "\n\tfnstsw %[status]\n\t" STORE "\n\t" DROP             \
-                     "\n\tfldcw %[abi]"                                                                      \
-                     : [status] "=&a"(status), OUTPUTS                                                        \
-                     : [control] "m"(control), [abi] "m"(martlet_x87_abi_control), __VA_ARGS__               \
-                     : MARTLET_X87_CLOBBERS);                                                                \
+  if (__builtin_expect(control == martlet_x87_abi_control, 1)) {                                             \
+    MARTLET_X87_ONCE("", "", OPERATE, STORE, DROP, MARTLET_X87_LIST(OUTPUTS), __VA_ARGS__)                   \
+  } else if ((control & 0x3F) == 0x3F) {                                                                     \
+    MARTLET_X87_ONCE("fldcw %[control]\n\t", "fldcw %[abi]", OPERATE, STORE, DROP,                           \
+                     MARTLET_X87_LIST(OUTPUTS), __VA_ARGS__)                                                 \
   } else {                                                                                                   \
     __asm__ volatile("fnclex\n\tfldcw %[control]\n\t" OPERATE "\n\tfnstsw %[status]\n\tfnclex\n\t" STORE     \
                      "\n\tfninit"                                                                            \
@@ -124,12 +129,13 @@ static inline __attribute__((always_inline)) void martlet_x87_begin(uint16_t sti
                 [source] "m"(*source))                                                                       \
   }
 
-/* Constants, rounded as `control` says. */
+/* Constants, rounded as `control` says, in which all exceptions are masked. There are none. */
 #define MARTLET_X87_CONSTANT(NAME, INSTRUCTION)                                                              \
-  static inline uint16_t martlet_x87_##NAME(martlet_x87_number *result, uint16_t control,                    \
-                                            uint16_t sticky) {                                               \
-    uint16_t unused = 0;                                                                                     \
-    MARTLET_X87(INSTRUCTION, "fstpt %[result]", "", [result] "+m"(*result), [unused] "m"(unused))            \
+  static inline void martlet_x87_##NAME(martlet_x87_number *result, uint16_t control) {                      \
+    __asm__ volatile("fldcw %[control]\n\t" INSTRUCTION "\n\tfstpt %[result]\n\tfldcw %[abi]"                 \
+                     : [result] "=m"(*result)                                                                \
+                     : [control] "m"(control), [abi] "m"(martlet_x87_abi_control)                            \
+                     : MARTLET_X87_CLOBBERS);                                                                \
   }
 
 #define MARTLET_X87_STORE(NAME, TYPE, INSTRUCTION)                                                           \
@@ -212,13 +218,11 @@ MARTLET_X87_LOAD(load_int32, int32_t, "fildl")
 MARTLET_X87_LOAD(load_int64, int64_t, "fildll")
 MARTLET_X87_LOAD(load_bcd, martlet_x87_number, "fbld")
 
-MARTLET_X87_CONSTANT(one, "fld1")
 MARTLET_X87_CONSTANT(log2_10, "fldl2t")
 MARTLET_X87_CONSTANT(log2_e, "fldl2e")
 MARTLET_X87_CONSTANT(pi, "fldpi")
 MARTLET_X87_CONSTANT(log10_2, "fldlg2")
 MARTLET_X87_CONSTANT(ln_2, "fldln2")
-MARTLET_X87_CONSTANT(zero, "fldz")
 
 MARTLET_X87_STORE(store_float, float, "fstps")
 MARTLET_X87_STORE(store_double, double, "fstpl")

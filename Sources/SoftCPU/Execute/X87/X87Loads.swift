@@ -36,12 +36,12 @@ extension UnsafeMutablePointer<Processor> {
   /// Pushes a constant.
   @inline(__always)
   func x87Constant(
-    _ operation: UnsafePointer<Operation>, _ constant: (X87Number, UInt16, UInt16) -> UInt16
+    _ operation: UnsafePointer<Operation>, _ constant: (X87Number, UInt16) -> Void
   ) -> UnsafeRawPointer? {
     guard isX87Ready() else { return faulted(operation) }
     noteX87(operation)
     if hasRoom() {
-      _ = constant(st(7), pointee.fcw | ControlWord.masks, pointee.fsw)
+      constant(st(7), pointee.fcw | ControlWord.masks)
       clearC1()
       push()
     }
@@ -140,24 +140,24 @@ enum X87Load {
   }
 
   static let one: Handler = { state, raw in
-    state.processor.x87Constant(raw.operation) { martlet_x87_one($0, $1, $2) }
+    state.processor.x87Constant(raw.operation) { number, _ in number.pointee = .one }
   }
   static let log2Of10: Handler = { state, raw in
-    state.processor.x87Constant(raw.operation) { martlet_x87_log2_10($0, $1, $2) }
+    state.processor.x87Constant(raw.operation) { martlet_x87_log2_10($0, $1) }
   }
   static let log2OfE: Handler = { state, raw in
-    state.processor.x87Constant(raw.operation) { martlet_x87_log2_e($0, $1, $2) }
+    state.processor.x87Constant(raw.operation) { martlet_x87_log2_e($0, $1) }
   }
   static let pi: Handler = { state, raw in
-    state.processor.x87Constant(raw.operation) { martlet_x87_pi($0, $1, $2) }
+    state.processor.x87Constant(raw.operation) { martlet_x87_pi($0, $1) }
   }
   static let log10Of2: Handler = { state, raw in
-    state.processor.x87Constant(raw.operation) { martlet_x87_log10_2($0, $1, $2) }
+    state.processor.x87Constant(raw.operation) { martlet_x87_log10_2($0, $1) }
   }
   static let lnOf2: Handler = { state, raw in
-    state.processor.x87Constant(raw.operation) { martlet_x87_ln_2($0, $1, $2) }
+    state.processor.x87Constant(raw.operation) { martlet_x87_ln_2($0, $1) }
   }
   static let zero: Handler = { state, raw in
-    state.processor.x87Constant(raw.operation) { martlet_x87_zero($0, $1, $2) }
+    state.processor.x87Constant(raw.operation) { number, _ in number.pointee = .zero }
   }
 }

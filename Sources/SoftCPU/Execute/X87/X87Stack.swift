@@ -161,4 +161,6 @@ extension UnsafeMutablePointer<Processor> {
 extension martlet_x87_number {
   /// The QNaN that is the masked response to an invalid operation.
   static let indefinite = martlet_x87_number(significand: 0xC000_0000_0000_0000, exponent: 0xFFFF)
+  static let one = martlet_x87_number(significand: 1 << 63, exponent: 0x3FFF)
+  static let zero = martlet_x87_number(significand: 0, exponent: 0)
 }
