@@ -94,7 +94,6 @@ public final class Machine: @unchecked Sendable {
   public static func loadDisplayAhead() { VNCServer.loadAhead() }
 
   private func build() throws {
-    if configuration.vnc != nil { Self.loadDisplayAhead() }
     let board = try Board(configuration, control: self, clock: clock, loop: loop)
     self.board = board
     for drive in board.drives { tellEvents(of: drive) }

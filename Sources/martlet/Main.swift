@@ -60,7 +60,8 @@ enum Main {
   }
 
   /// Whether there will be viewers, as far as a glance at the options tells: what they need takes as long to load as all
-  /// else takes to start. A process that forks must have no other threads yet.
+  /// else takes to start. A process that forks must have no other threads yet, and afterwards none that main may wait for in
+  /// a lazy initializer: Swift's runtime remembers main's number from before the fork.
   private static func expectsViewers(_ arguments: [String]) -> Bool {
     for (index, argument) in arguments.enumerated() where argument.hasPrefix("-") {
       switch argument.drop(while: { $0 == "-" }) {
