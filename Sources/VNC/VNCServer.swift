@@ -86,10 +86,10 @@ public final class VNCServer: @unchecked Sendable {
   }
 
   /// Begins to load what servers need, on a thread of its own, so that it is there when one is made.
-  public static func loadAhead() { _ = loading }
-
-  /// Without the thread, the server loads it itself.
-  private static let loading = try? ServiceThread(name: "vnc-load") { _ = RFBLibrary.functions }
+  public static func loadAhead() {
+    // Without the thread, the server loads it itself.
+    _ = try? ServiceThread(name: "vnc-load") { _ = RFBLibrary.functions }
+  }
 
   /// Opens the viewers' sockets.
   /// - Returns: the TCP port.

@@ -8,7 +8,7 @@ import time
 import pytest
 from conftest import needs_kvm
 from guests import ACCEL, PATIENCE, Shell, needs_engine
-from test_network import Monitor, Server
+from network_peers import Monitor, Server
 
 CONTROLLERS = {"uhci": ["-usb"], "ehci": ["-device", "usb-ehci"], "xhci": ["-device", "qemu-xhci"]}
 

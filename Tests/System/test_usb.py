@@ -12,7 +12,7 @@ import time
 import pytest
 from conftest import MARTLET
 from guests import ACCEL, Screen, Shell, installer, needs_engine
-from test_network import Monitor
+from network_peers import Monitor
 
 pytestmark = needs_engine
 

@@ -8,8 +8,7 @@
    value; such exceptions are never taken here.
 
    The unit is left empty, under the control word of the C ABI, which is FINIT's: most guests keep that, and then
-   nothing is loaded. Flags are not cleared without need because
-   FNCLEX takes longer than everything else together. */
+   nothing is loaded. */
 #pragma once
 #include <stdint.h>
 

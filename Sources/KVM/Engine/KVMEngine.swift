@@ -50,7 +50,8 @@ public final class KVMEngine: Engine {
   private var heldClock: UInt64?
   private var isTimeRunning = false
 
-  /// Makes a virtual machine that follows `bus.memory`; the map is put into KVM when the guest first runs.
+  /// Makes a virtual machine that follows `bus.memory`; the map is put into KVM by
+  /// ``prepare()``, or when the guest first runs.
   /// - Throws: An error that says what is missing and what to do about it.
   public init(
     bus: SystemBus, topology: CPUTopology, cpu: CPUModelRequest, options: Options = Options()

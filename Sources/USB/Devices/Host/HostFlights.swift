@@ -49,7 +49,7 @@ struct HostFlights {
     byteCount += host.byteCount
   }
 
-  /// It is not used for now. Few, and none with much memory, are kept.
+  /// It is idle. Few, and none with much memory, are kept.
   mutating func giveBack(_ host: HostUSBTransfer) {
     if idle.count < Self.idleLimit, host.capacity <= Self.idleByteLimit { idle.append(host) }
   }
