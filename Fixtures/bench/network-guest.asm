@@ -1,7 +1,8 @@
 ; SPDX-License-Identifier: GPL-2.0-or-later
-; Sends or receives COUNT Ethernet frames of LENGTH bytes through the network card, which is driven as an operating
-; system's driver does, by polling memory instead of interrupts: CARD names the file with the driver,
-; network-CARD.inc, which has
+; A 64 KiB BIOS that sends or receives COUNT Ethernet frames of LENGTH bytes through the network card, which is driven as an
+; operating system's driver does, by polling memory instead of interrupts. It does so in 64-bit mode in ring 3, with all
+; I/O allowed: a KVM without hardware virtualization interprets everything else, and would be measured instead of the card.
+; CARD names the file with the driver, network-CARD.inc, which has
 ;   card_init     sets the card up; `base` holds its first base address register
 ;   card_send     sends ecx frames (at most BATCH) of edx bytes at esi, and waits until they are gone
 ;   card_receive  waits for a frame, and gives its buffer back
@@ -26,17 +27,32 @@ TRANSMIT_RING equ 0x10000
 RECEIVE_RING equ 0x11000
 SCRATCH equ 0x12000
 RECEIVE_BUFFERS equ 0x20000     ; 64 of 2 KiB
-SECTORS equ 8
+PAGE_TABLES equ 0x50000
+IO_BASE equ 0xC000
+MEMORY_BASE equ 0xFEB80000
+BAR0 equ 0x10
+CODE equ 0x08
+DATA equ 0x10
+USER_DATA equ 0x1B
+USER_CODE equ 0x23
+; A line of one letter on the debug console.
+%macro TELL 1
+  mov al, %1
+  out 0xE9, al
+  mov al, 10
+  out 0xE9, al
+%endmacro
 
-  BOOT_SECTOR
-  mov ax, 0x0200 + SECTORS
-  mov bx, 0x7E00
-  mov cx, 2
-  mov dh, 0
-  int 0x13
-  jc failed
-  cli
-  ; The first device of class 02.00: a bus master with all its windows.
+; At reset the ROM is read; the guest's variables want RAM.
+section guest start=0 vstart=0x7C00
+  bits 16
+start:
+  xor ax, ax
+  mov ds, ax
+  mov es, ax
+  mov ss, ax
+  mov sp, 0x7C00
+  ; The first device of class 02.00.
   mov ebx, 0x80000008
 .look:
   mov eax, ebx
@@ -48,34 +64,63 @@ SECTORS equ 8
   add ebx, 0x800
   cmp ebx, 0x80010000
   jb .look
-  jmp failed
-.found:
-  lea eax, [ebx - 4]
-  call configuration
-  in ax, dx
-  or al, 7
-  out dx, ax
-  lea eax, [ebx + 8]
-  call configuration
-  in eax, dx
-  test al, 1
-  jz .memory
-  and al, 0xFC
-  jmp .based
-.memory:
-  and al, 0xF0
-.based:
-  mov [base], eax
-  lgdt [descriptors]
-  mov eax, cr0
-  or al, 1
-  mov cr0, eax
-  jmp 8:protected
-
-failed:
   mov al, "!"
   out 0xE9, al
   END_OF_BENCH
+.found:
+  and bl, 0
+  lea eax, [ebx + BAR0]
+  call configuration
+  mov ecx, MEMORY_BASE
+  in al, dx
+  test al, 1
+  jz .place
+  mov ecx, IO_BASE
+.place:
+  mov [base], ecx
+  mov eax, ecx
+  out dx, eax
+  ; A bus master with all its windows.
+  lea eax, [ebx + 4]
+  call configuration
+  mov ax, 7
+  out dx, ax
+  ; 4 GiB that map themselves in pages of 2 MiB, for every ring.
+  mov ax, PAGE_TABLES >> 4
+  mov es, ax
+  xor eax, eax
+  xor di, di
+  mov cx, 0x2000 / 4
+  rep stosd
+  mov dword [es:0], PAGE_TABLES + 0x1000 + 7
+  mov dword [es:0x1000], PAGE_TABLES + 0x2000 + 7
+  mov dword [es:0x1008], PAGE_TABLES + 0x3000 + 7
+  mov dword [es:0x1010], PAGE_TABLES + 0x4000 + 7
+  mov dword [es:0x1018], PAGE_TABLES + 0x5000 + 7
+  mov di, 0x2000
+  mov eax, 0x87
+  mov cx, 4 * 512
+.page:
+  mov [es:di], eax
+  mov dword [es:di + 4], 0
+  add di, 8
+  add eax, 1 << 21
+  loop .page
+  mov es, cx
+  lgdt [descriptors]
+  mov eax, cr4
+  or al, 1 << 5                         ; PAE
+  mov cr4, eax
+  mov eax, PAGE_TABLES
+  mov cr3, eax
+  mov ecx, 0xC0000080                   ; EFER.LME
+  rdmsr
+  or ah, 1
+  wrmsr
+  mov eax, cr0
+  or eax, 1 << 31 | 1                   ; PG, PE
+  mov cr0, eax
+  jmp CODE:long_mode
 
 configuration:
   mov dx, 0xCF8
@@ -84,19 +129,23 @@ configuration:
   ret
 
 base: dd 0
-descriptors: dw 23
+  align 8
+descriptors: dw 5 * 8 - 1
   dd table
   align 8
-table: dq 0, 0x00CF9A000000FFFF, 0x00CF92000000FFFF
-  times 510 - ($ - $$) db 0
-  dw 0xAA55
+table:
+  dq 0
+  dq 0x00209B0000000000
+  dq 0x00CF93000000FFFF
+  dq 0x00CFF3000000FFFF
+  dq 0x0020FB0000000000
 
-  bits 32
-protected:
-  mov ax, 16
-  mov ds, ax
-  mov es, ax
-  mov ss, ax
+  bits 64
+long_mode:
+  mov eax, DATA
+  mov ds, eax
+  mov es, eax
+  mov ss, eax
   mov esp, 0x7C00
   cld
   call card_init
@@ -106,24 +155,30 @@ protected:
   mov ecx, 1
   call card_send
   ; The other end may begin.
-  mov al, "S"
-  out 0xE9, al
-  mov al, 10
-  out 0xE9, al
+  TELL "S"
 %ifdef IDLE
   ; The card is ready, the link is there, and nobody has anything to say.
 .sleep:
   hlt
   jmp .sleep
 %endif
+  push USER_DATA
+  push 0x7C00
+  push 0x3002                           ; IOPL 3
+  push USER_CODE
+  push user
+  iretq
+user:
 %ifdef RECEIVE
   ; What comes first starts the watch.
   call receive_window
+  TELL "W"
   START_WATCH
   mov ebp, COUNT / WINDOW
 .next:
   call receive_window
 %else
+  TELL "W"
   START_WATCH
   mov ebp, COUNT / BATCH
 .next:
@@ -191,4 +246,21 @@ frame:
 %defstr CARD_NAME CARD
 %strcat CARD_FILE "network-", CARD_NAME, ".inc"
 %include CARD_FILE
-  times (SECTORS + 1) * 512 - ($ - $$) db 0
+guest_end:
+
+section reset start=0xFF00 vstart=0xFF00
+  bits 16
+copy:
+  mov ax, 0xF000
+  mov ds, ax
+  xor ax, ax
+  mov es, ax
+  xor si, si
+  mov di, start
+  mov cx, guest_end - start
+  cld
+  rep movsb
+  jmp 0:start
+  times 0xF0 - ($ - copy) db 0
+  jmp 0xF000:copy
+  times 0x100 - ($ - copy) db 0
