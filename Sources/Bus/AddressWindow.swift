@@ -15,21 +15,21 @@ open class AddressWindow {
   public let narrowest: AccessWidth
   /// The widest access the device implements.
   public let widest: AccessWidth
-  /// Whether an engine may queue writes and deliver them later, in order, before the next access that is
-  /// not queued (KVM's coalesced MMIO). Only for windows whose writes have no effect the guest could
-  /// notice being late.
-  public let mayCoalesceWrites: Bool
+  /// The offsets at which an engine may queue writes and deliver them later, in order, before the next access that is
+  /// not queued and before handlers of the event loop (KVM's coalesced MMIO); nil for none. Only where writes have no
+  /// effect the guest could notice being late.
+  public let lateWrites: Range<UInt64>?
 
   /// A window of `count` addresses.
   public init(
     name: String, count: UInt64, narrowest: AccessWidth = .byte, widest: AccessWidth = .byte,
-    mayCoalesceWrites: Bool = false
+    lateWrites: Range<UInt64>? = nil
   ) {
     self.name = name
     self.count = count
     self.narrowest = narrowest
     self.widest = widest
-    self.mayCoalesceWrites = mayCoalesceWrites
+    self.lateWrites = lateWrites
   }
 
   /// Reads `width` bytes at `offset` from the window's base; bits above the width are ignored.
@@ -57,12 +57,12 @@ public final class RegisterWindow<Device: RegisterFile>: AddressWindow {
   /// The window `window` of `device`, `count` addresses long.
   public init(
     _ device: Device, _ window: Device.Window, name: String, count: UInt64, narrowest: AccessWidth = .byte,
-    widest: AccessWidth = .byte, mayCoalesceWrites: Bool = false
+    widest: AccessWidth = .byte, lateWrites: Range<UInt64>? = nil
   ) {
     self.device = device
     self.window = window
     super.init(
-      name: name, count: count, narrowest: narrowest, widest: widest, mayCoalesceWrites: mayCoalesceWrites)
+      name: name, count: count, narrowest: narrowest, widest: widest, lateWrites: lateWrites)
   }
 
   public override func read(_ offset: UInt64, _ width: AccessWidth) -> UInt64 {

@@ -36,6 +36,8 @@ public protocol Engine: AnyObject {
   func clockStopped()
   /// What port 0x61 needs of the engine's 8254.
   var speakerGate: any SpeakerGate { get }
+  /// Whether it queues writes to windows that allow it.
+  var queuesWrites: Bool { get }
   /// Delivers the writes that the engine has queued for windows that allow it. With the machine's lock held.
   func drainCoalescedWrites()
   /// A message-signalled interrupt: `data` written to `address` (0xFEExxxxx).

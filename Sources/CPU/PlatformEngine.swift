@@ -23,6 +23,7 @@ extension PlatformEngine {
   public func clockStarted() {}
   public func clockStopped() {}
   /// Nothing is queued: each write is done at once.
+  public var queuesWrites: Bool { false }
   public func drainCoalescedWrites() {}
 
   public func sendMessage(address: UInt64, data: UInt32) {

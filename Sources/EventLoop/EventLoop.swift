@@ -9,7 +9,7 @@ import Glibc
 /// Handlers must not block. Everything except ``post(_:)``, ``stop()`` and ``Notifier/signal()`` is called
 /// with the lock held (or before ``run()``).
 public final class EventLoop: @unchecked Sendable {
-  // Unchecked: `watches`, `nextToken`, `deadlineHandler` and `underWay` are guarded by `lock`; `posted` and
+  // Unchecked: `watches`, `nextToken`, `deadlineHandler`, `preparation` and `underWay` are guarded by `lock`; `posted` and
   // `stopping` by `postLock`.
 
   /// What a file descriptor is waited for, and what was found.
@@ -35,6 +35,7 @@ public final class EventLoop: @unchecked Sendable {
   private var watches: [UInt64: Watch] = [:]
   private var nextToken: UInt64 = 2
   private var deadlineHandler: (() -> Void)?
+  private var preparation: (() -> Void)?
   private let postLock = MachineLock()
   private var posted: [@Sendable () -> Void] = []
   /// The work being done, kept for its memory.
@@ -164,6 +165,9 @@ public final class EventLoop: @unchecked Sendable {
 
   // MARK: Running
 
+  /// Sets what is called, with the lock held, whenever the loop has woken up and is about to call handlers.
+  public func beforeHandlers(_ preparation: @escaping () -> Void) { self.preparation = preparation }
+
   /// Handles events on the calling thread until ``stop()``.
   public func run() {
     while runOnce(timeoutMilliseconds: -1) {}
@@ -179,6 +183,7 @@ public final class EventLoop: @unchecked Sendable {
       let count = epoll_wait(epoll, events.baseAddress, Int32(capacity), timeoutMilliseconds)
       lock.lock()
       defer { lock.unlock() }
+      preparation?()
       var index = 0
       while index < Int(count) {
         dispatch(events[index])
@@ -186,6 +191,15 @@ public final class EventLoop: @unchecked Sendable {
       }
       return !postLock.withLock { stopping }
     }
+  }
+
+  /// For a handler, on the loop's thread: does host I/O that takes longer than the guest's processors should wait for the
+  /// lock. They may change everything that it guards in the meantime; other handlers do not run.
+  @inline(__always)
+  public func withoutLock<Result>(_ body: () -> Result) -> Result {
+    lock.unlock()
+    defer { lock.lock() }
+    return body()
   }
 
   /// Does what was posted up to now; what that posts in turn has its turn after other events.

@@ -43,6 +43,9 @@ extension Board {
     case .e1000:
       let nic = E1000(
         memory: memory.memory, port: wire, address: card.address, clock: clock, optionROM: region, name: name)
+      if engine.queuesWrites {
+        nic.deliverLateWrites = { [unowned engine] in engine.drainCoalescedWrites() }
+      }
       add(nic, at: address)
       device = nic
     case .pcnet:

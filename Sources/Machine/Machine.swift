@@ -96,6 +96,9 @@ public final class Machine: @unchecked Sendable {
   private func build() throws {
     let board = try Board(configuration, control: self, clock: clock, loop: loop)
     self.board = board
+    if board.engine.queuesWrites {
+      loop.beforeHandlers { [unowned board] in board.engine.drainCoalescedWrites() }
+    }
     for drive in board.drives { tellEvents(of: drive) }
     board.onUSBDeviceGone = { [unowned self] name in
       loop.post { [unowned self] in usbDeviceGone(name) }
@@ -190,6 +193,7 @@ public final class Machine: @unchecked Sendable {
     lock.unlock()
     for thread in cpuThreads { thread.waitUntilParked() }
     lock.lock()
+    board.engine.drainCoalescedWrites()
   }
 
   /// Stops the CPUs and time, and waits for the drives. The lock is held.

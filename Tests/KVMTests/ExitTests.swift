@@ -36,7 +36,7 @@ struct ExitTests {
 
   @Test func queuedWritesComeInOrder() throws {
     let board = try GuestBoard("coalesced")
-    let ports = NoteWindow(name: "queued ports", count: 1, mayCoalesceWrites: true)
+    let ports = NoteWindow(name: "queued ports", count: 1, lateWrites: 0..<1)
     board.bus.ports.map(ports, at: 0x540)
     board.kvm?.coalescePortWrites()
     // When the guest's unqueued note comes, all it queued before is there.

@@ -207,6 +207,8 @@ public final class KVMEngine: Engine {
 
   // MARK: Queued writes
 
+  public var queuesWrites: Bool { true }
+
   /// Delivers the guest's writes that wait in the ring: before something looks at what they change without
   /// an access by the guest, such as a display refresh. With the machine's lock held.
   public func drainCoalescedWrites() { ring?.drain(into: bus) }
@@ -215,8 +217,10 @@ public final class KVMEngine: Engine {
   /// ports are wired.
   public func coalescePortWrites() {
     guard system.value(of: KVM_CAP_COALESCED_PIO) > 0 else { return }
-    for (base, window) in bus.ports.windows where window.mayCoalesceWrites {
-      machine.setCoalescing(base: UInt64(base), count: window.count, isPort: true, true)
+    for (base, window) in bus.ports.windows {
+      guard let late = window.lateWrites else { continue }
+      machine.setCoalescing(
+        base: UInt64(base) + late.lowerBound, count: UInt64(late.count), isPort: true, true)
     }
   }
 }

@@ -163,8 +163,10 @@ final class KVMMemorySlots: MemoryMapListener, @unchecked Sendable {
   }
 
   private func setCoalescing(of range: FlatRange, _ on: Bool) {
-    guard let window = range.window, window.mayCoalesceWrites else { return }
-    machine.setCoalescing(base: range.base, count: range.count, isPort: false, on)
+    let shown = range.windowOffset..<range.windowOffset &+ range.count
+    guard let late = range.window?.lateWrites?.clamped(to: shown), !late.isEmpty else { return }
+    machine.setCoalescing(
+      base: range.base + (late.lowerBound - shown.lowerBound), count: UInt64(late.count), isPort: false, on)
   }
 
   private func fail(_ message: String) {

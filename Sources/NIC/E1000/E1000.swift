@@ -55,6 +55,11 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
   var isTransmitting = false
 
   // Reception.
+  /// Has the engine deliver the writes to RDT that it queues; nil if it queues none.
+  public var deliverLateWrites: (() -> Void)?
+  private(set) lazy var roomTimer = clock.makeTimer { [unowned self] in offerAgain() }
+  /// How long until a frame that was refused is offered again, in nanoseconds.
+  var roomDelay = E1000.leastRoomDelay
   /// The port may hold a frame that was refused.
   var hasRefusedFrame = false
   var isPaused = false
@@ -93,7 +98,8 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
       0,
       region: MemoryRegion(
         window: RegisterWindow(
-          self, .memory, name: "\(name)-mmio", count: E1000Identity.memoryByteCount, widest: .dword),
+          self, .memory, name: "\(name)-mmio", count: E1000Identity.memoryByteCount, widest: .dword,
+          lateWrites: E1000Identity.lateWrites),
         base: nowhere, priority: 1))
     addPortBAR(
       1,

@@ -29,9 +29,24 @@ extension E1000 {
     guard isLinkUp, !isLoopback else { return true }
     guard accept(frame) else {
       hasRefusedFrame = true
+      if deliverLateWrites != nil { awaitLateRoom() }
       return false
     }
+    if roomDelay != Self.leastRoomDelay {
+      roomDelay = Self.leastRoomDelay
+      roomTimer.disarm()
+    }
     return true
+  }
+
+  /// How long the guest may have made room by a write to RDT that waits in a queue, and does nothing else the engine
+  /// would deliver it for. Drivers write other registers right afterwards.
+  static let leastRoomDelay: UInt64 = 1_000_000
+  private static let mostRoomDelay: UInt64 = 64_000_000
+
+  private func awaitLateRoom() {
+    roomTimer.arm(at: clock.now &+ roomDelay)
+    roomDelay = min(roomDelay &* 2, Self.mostRoomDelay)
   }
 
   /// The guest made room, or does not want frames any more: those that wait are offered again. The last thing in
@@ -74,7 +89,12 @@ extension E1000 {
     incoming.trailerCount =
       max(Self.leastByteCount &- frame.count, 0) &+ (rctl.contains(.stripCRC) ? 0 : Self.fcsByteCount)
 
-    guard let room = room(for: incoming.count, bufferByteCount: rctl.bufferByteCount) else {
+    var room = room(for: incoming.count, bufferByteCount: rctl.bufferByteCount)
+    if room == false, let deliverLateWrites {
+      deliverLateWrites()
+      room = self.room(for: incoming.count, bufferByteCount: rctl.bufferByteCount)
+    }
+    guard let room else {
       // It would not fit into the empty ring either.
       countSeen(wireCount)
       count(E1000Statistic.mpc)

@@ -220,4 +220,7 @@ enum E1000Identity {
   static let revision: UInt8 = 3
   static let memoryByteCount: UInt64 = 0x20000
   static let portCount: UInt64 = 64
+  /// What the guest may write without the card seeing it at once: RDT, by which drivers give back what they have read, and
+  /// which the card looks at when it has a frame.
+  static let lateWrites = UInt64(E1000Register.rdt)..<UInt64(E1000Register.rdt + 4)
 }

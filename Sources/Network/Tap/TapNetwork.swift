@@ -18,6 +18,7 @@ public final class TapNetwork: PacketPort {
   public private(set) var interfaceName = ""
 
   private let configuration: TapConfiguration
+  private let loop: EventLoop
   private let log: Logger
   private let descriptor: Int32
   private var isClosed = false
@@ -36,7 +37,7 @@ public final class TapNetwork: PacketPort {
   public init(_ configuration: TapConfiguration, id: String, loop: EventLoop, log: Logger)
     throws(NetworkError)
   {
-    (self.configuration, self.id, self.log) = (configuration, id, log)
+    (self.configuration, self.id, self.loop, self.log) = (configuration, id, loop, log)
     var made = configuration.descriptor
     if let helper = configuration.helper { made = try helper.makeTap(id: id) }
     if let given = made {
@@ -189,27 +190,30 @@ public final class TapNetwork: PacketPort {
 
   // MARK: To the card
 
+  /// Reads frames while others may have the lock, and hands them over with it.
   private func deliver() {
-    guard !isClosed else { return }
     // A bounded number of frames a turn, so that others have theirs.
     for _ in 0..<64 {
-      if refusedByteCount == 0 {
-        let count = read(descriptor, buffer.baseAddress, buffer.count)
-        guard count > headerByteCount else { return }
+      // The card calls when it takes the one that waits.
+      guard !isClosed, refusedByteCount == 0 else { return }
+      let count = loop.withoutLock { read(descriptor, buffer.baseAddress, buffer.count) }
+      guard count > headerByteCount else { return }
+      if !handOver(count) {
         refusedByteCount = count
-      }
-      let frame = UnsafeRawBufferPointer(rebasing: buffer[headerByteCount..<refusedByteCount])
-      guard receiver?.receive(frame) ?? true else {
         watch?.interest = isCardWaiting ? .writable : []
-        return
       }
-      refusedByteCount = 0
     }
   }
 
+  /// Gives the card the frame in `buffer`; false if it has no room.
+  private func handOver(_ count: Int) -> Bool {
+    receiver?.receive(UnsafeRawBufferPointer(rebasing: buffer[headerByteCount..<count])) ?? true
+  }
+
   public func receiverBecameReady() {
-    guard refusedByteCount > 0 else { return }
+    guard refusedByteCount > 0, handOver(refusedByteCount) else { return }
+    refusedByteCount = 0
+    // The event loop goes on, so that the guest's processor does not read what waits with the lock held.
     watch?.interest = isCardWaiting ? [.readable, .writable] : .readable
-    deliver()
   }
 }
