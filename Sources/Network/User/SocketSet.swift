@@ -14,8 +14,16 @@ final class SocketSet {
   private var watch: EventLoop.Watch?
   /// What was told last, in order: the library asks by index.
   private var told: [(descriptor: Int32, events: UInt32, ready: UInt32)] = []
-  /// By descriptor: what the kernel waits for (0: nothing), the fill that last named it, and its index there.
-  private var known: [(events: UInt32, fill: UInt32, index: Int32)] = []
+  /// By descriptor: what the kernel waits for (0: nothing), the fill that last named it, its index there, and its kind.
+  private var known: [Known] = []
+
+  private struct Known {
+    var events: UInt32 = 0
+    var fill: UInt32 = 0
+    var index: Int32 = -1
+    var isDatagram = false
+  }
+
   private var previous: [Int32] = []
   private var fill: UInt32 = 0
 
@@ -64,7 +72,7 @@ final class SocketSet {
     if events & Int32(SLIRP_POLL_OUT) != 0 { wanted |= EPOLLOUT.rawValue }
     if events & Int32(SLIRP_POLL_PRI) != 0 { wanted |= EPOLLPRI.rawValue }
     let place = Int(descriptor)
-    while known.count <= place { known.append((0, 0, -1)) }
+    while known.count <= place { known.append(Known()) }
     if known[place].events != wanted {
       var event = epoll_event(events: wanted, data: epoll_data_t(fd: descriptor))
       let operation = known[place].events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
@@ -72,9 +80,10 @@ final class SocketSet {
         // Another socket may have come to have this number.
         _ = epoll_ctl(poller, errno == ENOENT ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, &event)
       }
+      known[place].isDatagram = Self.isDatagram(descriptor)
     }
     let index = Int32(truncatingIfNeeded: told.count)
-    known[place] = (wanted, fill, index)
+    (known[place].events, known[place].fill, known[place].index) = (wanted, fill, index)
     told.append((descriptor, wanted, 0))
     return index
   }
@@ -88,7 +97,14 @@ final class SocketSet {
   func forget(_ descriptor: Int32) {
     guard descriptor >= 0, Int(descriptor) < known.count, known[Int(descriptor)].events != 0 else { return }
     epoll_ctl(poller, EPOLL_CTL_DEL, descriptor, nil)
-    known[Int(descriptor)] = (0, 0, -1)
+    known[Int(descriptor)] = Known()
+  }
+
+  private static func isDatagram(_ descriptor: Int32) -> Bool {
+    var type: Int32 = 0
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    return getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0
+      && type == Int32(SOCK_DGRAM.rawValue)
   }
 
   // MARK: Asking
@@ -110,6 +126,25 @@ final class SocketSet {
       }
       return count > 0
     }
+  }
+
+  /// Finds out which of the sockets with datagrams that were ready have another one; false if none has. The others count as
+  /// not ready until ``collect()``: the library must not read a connection for which it had no room when it was asked.
+  func collectDatagrams() -> Bool {
+    var found = false
+    for index in told.indices where told[index].ready != 0 {
+      let descriptor = told[index].descriptor
+      var byteCount: Int32 = 0
+      if told[index].ready == EPOLLIN.rawValue, known[Int(descriptor)].index == Int32(index),
+        known[Int(descriptor)].isDatagram, ioctl(descriptor, UInt(FIONREAD), &byteCount) == 0,
+        byteCount > 0
+      {
+        found = true
+      } else {
+        told[index].ready = 0
+      }
+    }
+    return found
   }
 
   /// What the library is to know of the socket it was given `index` for.

@@ -9,9 +9,9 @@ import Logging
 /// A network inside the process (`-netdev user`): libslirp ends the guest's connections and makes the host's instead,
 /// answers DHCP, forwards DNS, serves TFTP. It needs no privilege.
 ///
-/// Everything happens with the machine's lock held: libslirp knows no threads. Frames for the guest go straight to the
-/// card where it takes them, else into a queue; while the queue is half full no socket is read, so that what waits, waits
-/// with the senders.
+/// libslirp knows no threads: it is called with the machine's lock held, or by the event loop alone while ``isPolling``.
+/// Frames for the guest go straight to the card where it takes them, else into a queue; while the queue is half full no
+/// socket is read, so that what waits, waits with the senders.
 public final class UserNetwork: PacketPort {
   public weak var receiver: (any PacketReceiver)?
   public var isLinkUp: Bool { true }
@@ -22,18 +22,26 @@ public final class UserNetwork: PacketPort {
   public let id: String
 
   let library: SlirpFunctions
+  let loop: EventLoop
   private let log: Logger
   private(set) var slirp: SlirpFunctions.Slirp?
   private let callbacks: UnsafeMutablePointer<SlirpCb>
-  private let sockets: SocketSet
+  let sockets: SocketSet
   private let queue = PacketQueue()
+  /// What the card sends while the event loop has the library.
+  let sentMeanwhile = PacketQueue(capacity: 128 << 10)
+  /// The card has a frame for which that had no room.
+  var isCardWaiting = false
+  /// The event loop has the library, without the lock.
+  var isPolling = false
   private let gathered = UnsafeMutableRawBufferPointer.allocate(
     byteCount: PacketLimits.largestFrame, alignment: 16)
   private var timeout: OneShotTimer?
   private var advertisement: OneShotTimer?
   /// Whether the card is being served, or sends: then nothing is handed to it.
   private var isCardBusy = false
-  private var isStarved = false
+  /// The card takes too little; the sockets are not looked at.
+  private(set) var isStarved = false
   /// Character ports that answer in the guest's network.
   private(set) var forwards: [CharacterForward] = []
   private var isSettling = false
@@ -49,6 +57,7 @@ public final class UserNetwork: PacketPort {
   ) throws(NetworkError) {
     self.configuration = configuration
     self.id = id
+    self.loop = loop
     self.log = log
     switch SlirpFunctions.shared {
     case .success(let functions): library = functions
@@ -226,6 +235,10 @@ public final class UserNetwork: PacketPort {
 
   public func send(_ pieces: UnsafeBufferPointer<iovec>, _ offload: PacketOffload) -> Bool {
     guard let slirp else { return true }
+    if isPolling {
+      isCardWaiting = !sentMeanwhile.append(pieces)
+      return !isCardWaiting
+    }
     // What the library answers at once waits for the end of the batch.
     isCardBusy = true
     defer { isCardBusy = false }
@@ -272,6 +285,11 @@ public final class UserNetwork: PacketPort {
 
   /// A frame of the library's for the guest.
   private func deliver(_ frame: UnsafeRawBufferPointer) -> Int {
+    if isPolling { return loop.lock.withLock { handOver(frame) } }
+    return handOver(frame)
+  }
+
+  private func handOver(_ frame: UnsafeRawBufferPointer) -> Int {
     if queue.isEmpty, !isCardBusy, let receiver {
       isCardBusy = true
       defer { isCardBusy = false }
@@ -289,6 +307,7 @@ public final class UserNetwork: PacketPort {
 
   /// Hands waiting frames to the card, and has the library's sockets waited for.
   func settle() {
+    guard !isPolling else { return handOverQueue() }
     isSettling = true
     handOverQueue()
     if !forwards.isEmpty {
@@ -326,26 +345,6 @@ public final class UserNetwork: PacketPort {
     sockets.endFill()
     if milliseconds == .max { timeout?.disarm() } else { timeout?.arm(withinMilliseconds: Int(milliseconds)) }
   }
-
-  /// Something happened at a socket, or the library's time has come.
-  private func poll() {
-    // The library reads one datagram a call: a burst of them costs one turn of the event loop, not one each. A bounded
-    // number, so that others have their turn.
-    _ = sockets.collect()
-    var calls = 0
-    repeat {
-      guard let slirp, !isStarved else { return }
-      library.pollfdsPoll(
-        slirp, 0,
-        { index, context in
-          Unmanaged<UserNetwork>.fromOpaque(context!).takeUnretainedValue().sockets.events(at: index)
-        }, Unmanaged.passUnretained(self).toOpaque())
-      settle()
-      calls += 1
-    } while calls < Self.mostCallsATurn && sockets.collect()
-  }
-
-  private static let mostCallsATurn = 8
 
   // MARK: Callbacks
 
