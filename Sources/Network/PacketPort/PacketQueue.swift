@@ -84,17 +84,37 @@ final class PacketQueue {
   /// The frame that has waited longest; nil if none waits. Valid until it is removed.
   var first: UnsafeRawBufferPointer? {
     guard count > 0 else { return nil }
-    if capacity - head < Self.lengthSize || bytes.load(fromByteOffset: head, as: UInt32.self) == Self.skip {
-      head = 0
-    }
-    let length = Int(bytes.load(fromByteOffset: head, as: UInt32.self))
-    return UnsafeRawBufferPointer(start: bytes + head + Self.lengthSize, count: length)
+    var place = head
+    return next(at: &place)
+  }
+
+  /// As many of the frames that have waited longest as fit into `list`, in order; says how many. Valid until they are
+  /// removed, whatever is appended.
+  func first(into list: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>) -> Int {
+    var place = head
+    let wanted = min(count, list.count)
+    for index in 0..<wanted { list.initializeElement(at: index, to: next(at: &place)) }
+    return wanted
   }
 
   /// Removes the first frame.
-  func removeFirst() {
-    guard let frame = first else { return }
-    head += Self.lengthSize + (frame.count + 3) & ~3
-    count -= 1
+  func removeFirst() { removeFirst(1) }
+
+  /// Removes the first `number` frames.
+  func removeFirst(_ number: Int) {
+    for _ in 0..<min(number, count) {
+      _ = next(at: &head)
+      count -= 1
+    }
+  }
+
+  /// The frame whose length is at `place`, which becomes that of the next one.
+  private func next(at place: inout Int) -> UnsafeRawBufferPointer {
+    if capacity - place < Self.lengthSize || bytes.load(fromByteOffset: place, as: UInt32.self) == Self.skip {
+      place = 0
+    }
+    let length = Int(bytes.load(fromByteOffset: place, as: UInt32.self))
+    defer { place += Self.lengthSize + (length + 3) & ~3 }
+    return UnsafeRawBufferPointer(start: bytes + place + Self.lengthSize, count: length)
   }
 }

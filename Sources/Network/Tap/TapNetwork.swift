@@ -23,6 +23,7 @@ public final class TapNetwork: PacketPort {
   private let descriptor: Int32
   private var isClosed = false
   private var watch: EventLoop.Watch?
+  private var sending: SendQueue?
   /// The bytes before each frame.
   private var headerByteCount = 0
   private let buffer = UnsafeMutableRawBufferPointer.allocate(
@@ -31,7 +32,6 @@ public final class TapNetwork: PacketPort {
   private let pieces = UnsafeMutableBufferPointer<iovec>.allocate(capacity: PacketLimits.mostPieces + 1)
   /// A frame in `buffer` that the card has refused; 0 for none.
   private var refusedByteCount = 0
-  private var isCardWaiting = false
 
   /// Opens or makes the device, and runs the script for it.
   public init(_ configuration: TapConfiguration, id: String, loop: EventLoop, log: Logger)
@@ -62,6 +62,11 @@ public final class TapNetwork: PacketPort {
     }
     do throws(HostError) {
       watch = try loop.watch(descriptor, for: .readable) { [unowned self] in ready($0) }
+      sending = try SendQueue(
+        on: loop,
+        transmit: { [unowned self] in write($0) },
+        onFlush: { [unowned self] in flush() },
+        onRoom: { [unowned self] in receiver?.packetPortBecameReady() })
     } catch {
       close()
       throw .host(error)
@@ -77,6 +82,7 @@ public final class TapNetwork: PacketPort {
 
   public func close() {
     guard !isClosed else { return }
+    sending?.close()
     isClosed = true
     watch?.cancel()
     watch = nil
@@ -170,22 +176,42 @@ public final class TapNetwork: PacketPort {
       pieces[count] = piece
       count += 1
     }
-    // The kernel takes a frame or not; one it does not want (the interface is down) is lost.
-    guard writev(descriptor, pieces.baseAddress, Int32(truncatingIfNeeded: count)) < 0, errno == EAGAIN else {
-      return true
+    let whole = UnsafeBufferPointer(rebasing: pieces[..<count])
+    if sending?.allowsDirect() ?? false {
+      if isTaken(writev(descriptor, whole.baseAddress, Int32(truncatingIfNeeded: count))) { return true }
+      sending?.block()
+      updateInterest()
     }
-    isCardWaiting = true
-    watch?.interest = refusedByteCount > 0 ? .writable : [.readable, .writable]
-    return false
+    return sending?.append(whole) ?? true
+  }
+
+  public func endOfBatch() { sending?.endOfBatch() }
+
+  /// The kernel takes a frame or has no room; one it does not want (the interface is down) is lost.
+  private func isTaken(_ result: Int) -> Bool { result >= 0 || errno != EAGAIN }
+
+  private func write(_ frames: UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int {
+    frames.firstIndex { !isTaken(Glibc.write(descriptor, $0.baseAddress, $0.count)) } ?? frames.count
+  }
+
+  private func flush() {
+    sending?.flush()
+    updateInterest()
   }
 
   private func ready(_ found: EventLoop.Interest) {
-    if found.contains(.writable), isCardWaiting {
-      isCardWaiting = false
-      watch?.interest = refusedByteCount > 0 ? [] : .readable
-      receiver?.packetPortBecameReady()
+    if found.contains(.writable) {
+      sending?.unblock()
+      flush()
     }
     if found.contains(.readable) { deliver() }
+  }
+
+  private func updateInterest() {
+    var interest: EventLoop.Interest = []
+    if refusedByteCount == 0 { interest.insert(.readable) }
+    if sending?.isBlocked ?? false { interest.insert(.writable) }
+    watch?.interest = interest
   }
 
   // MARK: To the card
@@ -200,7 +226,7 @@ public final class TapNetwork: PacketPort {
       guard count > headerByteCount else { return }
       if !handOver(count) {
         refusedByteCount = count
-        watch?.interest = isCardWaiting ? .writable : []
+        updateInterest()
       }
     }
   }
@@ -214,6 +240,6 @@ public final class TapNetwork: PacketPort {
     guard refusedByteCount > 0, handOver(refusedByteCount) else { return }
     refusedByteCount = 0
     // The event loop goes on, so that the guest's processor does not read what waits with the lock held.
-    watch?.interest = isCardWaiting ? [.readable, .writable] : .readable
+    updateInterest()
   }
 }

@@ -28,10 +28,8 @@ public final class UserNetwork: PacketPort {
   private let callbacks: UnsafeMutablePointer<SlirpCb>
   let sockets: SocketSet
   private let queue = PacketQueue()
-  /// What the card sends while the event loop has the library.
-  let sentMeanwhile = PacketQueue(capacity: 128 << 10)
-  /// The card has a frame for which that had no room.
-  var isCardWaiting = false
+  /// What the card sends in bursts, or while the event loop has the library.
+  private(set) var sending: SendQueue?
   /// The event loop has the library, without the lock.
   var isPolling = false
   private let gathered = UnsafeMutableRawBufferPointer.allocate(
@@ -79,6 +77,11 @@ public final class UserNetwork: PacketPort {
         settle()
       }
       try sockets.onReady { [unowned self] in poll() }
+      sending = try SendQueue(
+        on: loop,
+        transmit: { [unowned self] in take($0) },
+        onFlush: { [unowned self] in flush() },
+        onRoom: { [unowned self] in receiver?.packetPortBecameReady() })
     } catch {
       close()
       throw .host(error)
@@ -109,6 +112,7 @@ public final class UserNetwork: PacketPort {
   public func close() {
     if let slirp { library.cleanup(slirp) }
     slirp = nil
+    sending?.close()
     for forward in forwards { forward.close() }
     forwards = []
     timeout?.close()
@@ -235,9 +239,8 @@ public final class UserNetwork: PacketPort {
 
   public func send(_ pieces: UnsafeBufferPointer<iovec>, _ offload: PacketOffload) -> Bool {
     guard let slirp else { return true }
-    if isPolling {
-      isCardWaiting = !sentMeanwhile.append(pieces)
-      return !isCardWaiting
+    if forwards.isEmpty, isPolling || !(sending?.allowsDirect() ?? true) {
+      return sending?.append(pieces) ?? true
     }
     // What the library answers at once waits for the end of the batch.
     isCardBusy = true
@@ -279,7 +282,10 @@ public final class UserNetwork: PacketPort {
     return true
   }
 
-  public func endOfBatch() { settle() }
+  public func endOfBatch() {
+    sending?.endOfBatch(callsLoop: !isPolling)
+    settle()
+  }
 
   // MARK: To the card
 

@@ -4,8 +4,8 @@ import CSlirp
 import EventLoop
 
 // libslirp at the host's sockets, on the event loop. It takes microseconds a datagram, for which the guest's processors do
-// not wait: they have the lock, what the card sends meanwhile waits for the library, and what comes in takes the lock for
-// as long as the card needs.
+// not wait: they have the lock, what the card sends meanwhile or in a burst waits in a queue, and what comes in takes the lock
+// for as long as the card needs.
 
 extension UserNetwork {
   /// The library reads one datagram a socket in a call: a burst of them costs one turn of the event loop, not one each. A
@@ -39,27 +39,26 @@ extension UserNetwork {
         calls += 1
       } while calls < Self.mostDatagramsATurn && sockets.collectDatagrams()
     }
-    var frames = 0
-    while let frame = sentMeanwhile.first {
-      // With the lock in the end, so that a card which sends and sends does not keep the loop.
-      if frames < Self.mostDatagramsATurn {
-        loop.withoutLock { take(frame, slirp) }
-      } else {
-        take(frame, slirp)
-      }
-      sentMeanwhile.removeFirst()
-      frames += 1
-    }
+    sending?.flush()
     isPolling = false
-    if isCardWaiting {
-      isCardWaiting = false
-      receiver?.packetPortBecameReady()
-    }
   }
 
-  private func take(_ frame: UnsafeRawBufferPointer, _ slirp: SlirpFunctions.Slirp) {
-    guard let bytes = frame.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
-    library.input(slirp, bytes, Int32(clamping: frame.count))
+  /// Has the library take what the card sent in a burst.
+  func flush() {
+    isPolling = true
+    sending?.flush()
+    isPolling = false
+    settle()
+  }
+
+  /// Frames for the library; it is never full.
+  func take(_ frames: UnsafeBufferPointer<UnsafeRawBufferPointer>) -> Int {
+    guard let slirp else { return frames.count }
+    for frame in frames {
+      guard let bytes = frame.baseAddress?.assumingMemoryBound(to: UInt8.self) else { continue }
+      library.input(slirp, bytes, Int32(clamping: frame.count))
+    }
+    return frames.count
   }
 
   private func callLibrary(_ slirp: SlirpFunctions.Slirp) {
