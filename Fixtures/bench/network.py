@@ -226,7 +226,7 @@ def main():
 
 
 def measure_frames(options, directory):
-    print(f"{'thousand frames a second':44}{'martlet':>10}{'qemu':>10}{'ratio':>8}   {'us of processor a frame':>26}")
+    print(f"{'thousand frames a second':44}{'martlet':>10}{'qemu':>10}{'ratio':>8}   {'us of processor a frame, with the guest’s waiting':>26}")
     for card in options.cards.split(","):
         for network in options.networks.split(","):
             for receives in (False, True):

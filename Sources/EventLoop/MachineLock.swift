@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+import CHost
 import Glibc
 
 /// The one lock that guards all device state of a machine.
@@ -16,12 +17,7 @@ public final class MachineLock: @unchecked Sendable {
   public init() {
     mutex = .allocate(capacity: 1)
     mutex.initialize(to: pthread_mutex_t())
-    var attributes = pthread_mutexattr_t()
-    pthread_mutexattr_init(&attributes)
-    // It is held for microseconds: who finds it taken looks again a few times before going to sleep.
-    pthread_mutexattr_settype(&attributes, Int32(PTHREAD_MUTEX_ADAPTIVE_NP))
-    pthread_mutex_init(mutex, &attributes)
-    pthread_mutexattr_destroy(&attributes)
+    pthread_mutex_init(mutex, nil)
     owner = .allocate(capacity: 1)
     owner.initialize(to: 0)
   }
@@ -35,9 +31,23 @@ public final class MachineLock: @unchecked Sendable {
   /// Waits until the lock is free and takes it.
   @inline(__always)
   public func lock() {
-    pthread_mutex_lock(mutex)
+    if pthread_mutex_trylock(mutex) != 0 { wait() }
     owner.pointee = pthread_self()
   }
+
+  /// It is held for microseconds: who finds it taken looks again, for about as long as going to sleep and being woken would
+  /// take, before doing so.
+  @inline(never)
+  private func wait() {
+    for _ in 0..<Self.mostLooks {
+      for _ in 0..<8 { martlet_pause() }
+      if pthread_mutex_trylock(mutex) == 0 { return }
+    }
+    pthread_mutex_lock(mutex)
+  }
+
+  /// On a single processor the holder does not get on meanwhile.
+  private static let mostLooks = sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1 ? 60 : 0
 
   /// Gives the lock back.
   @inline(__always)

@@ -42,26 +42,37 @@ enum Main {
       let process = builder.options.process
       try AddedDescriptors(process.addDescriptors).take()
       let privileges = try Privileges(root: process.chroot, user: process.runAs)
-      let daemon = process.daemonize ? try Daemon() : nil
-      let supervisor = ServiceManager()
-      let log = try Log(file: builder.options.running.logFile, prefix: try builder.messagePrefix())
-      return launch(configuration, arguments: arguments, log: log, supervisor: supervisor) {
-        () throws(OptionError) in
-        let pidFile = if let path = process.pidFile { try PIDFile(path) } else { PIDFile?.none }
-        try privileges.drop()
-        daemon?.becomeReady()
-        supervisor.tellReady(name: configuration.name)
-        return pidFile
+      let logFile = builder.options.running.logFile
+      let prefix = try builder.messagePrefix()
+      // The first thread's name is the process's.
+      if let name = configuration.processName { _ = martlet_setname(name) }
+      func goOn(_ daemon: Daemon?) -> Int32 {
+        let supervisor = ServiceManager()
+        let log: Log
+        do { log = try Log(file: logFile, prefix: prefix) } catch { return refuse(error) }
+        return launch(configuration, arguments: arguments, log: log, supervisor: supervisor) {
+          () throws(OptionError) in
+          let pidFile = if let path = process.pidFile { try PIDFile(path) } else { PIDFile?.none }
+          try privileges.drop()
+          daemon?.becomeReady()
+          supervisor.tellReady(name: configuration.name)
+          return pidFile
+        }
       }
+      return process.daemonize ? try Daemon.run(goOn) : goOn(nil)
     } catch {
-      Log.standardError("martlet: \(error)\n")
-      return 2
+      return refuse(error)
     }
   }
 
+  /// Says what is wrong with the options.
+  private static func refuse(_ error: any Error) -> Int32 {
+    Log.standardError("martlet: \(error)\n")
+    return 2
+  }
+
   /// Whether there will be viewers, as far as a glance at the options tells: what they need takes as long to load as all
-  /// else takes to start. A process that forks must have no other threads yet, and afterwards none that main may wait for in
-  /// a lazy initializer: Swift's runtime remembers main's number from before the fork.
+  /// else takes to start. A process that forks must have no other threads yet.
   private static func expectsViewers(_ arguments: [String]) -> Bool {
     for (index, argument) in arguments.enumerated() where argument.hasPrefix("-") {
       switch argument.drop(while: { $0 == "-" }) {
@@ -104,9 +115,8 @@ enum Main {
     }
   }
 
-  /// What the whole process is to be: its name, and its place in memory.
+  /// What the whole process is to have: its place in memory.
   private static func claimHost(_ configuration: MachineConfiguration) throws(HostError) {
-    if let name = configuration.processName { _ = martlet_setname(name) }
     guard !configuration.isMemoryLocked || mlockall(MCL_CURRENT | MCL_FUTURE) == 0 else {
       throw HostError("-overcommit mem-lock=on: cannot lock the memory (see 'ulimit -l')")
     }

@@ -53,6 +53,29 @@ private func spawn(_ body: @escaping @Sendable () -> Void) -> pthread_t {
     #expect(!lock.isHeldByCurrentThread)
   }
 
+  @Test func preparesBeforeHandlersAndGivesTheLockBackWithinThem() throws {
+    let loop = try EventLoop(lock: lock)
+    let seen = Shared<[String]>([])
+    let lock = lock
+    loop.beforeHandlers {
+      #expect(lock.isHeldByCurrentThread)
+      seen.with { $0.append("prepared") }
+    }
+    for _ in 0..<2 {
+      loop.post {
+        loop.withoutLock {
+          #expect(!lock.isHeldByCurrentThread)
+          let thread = spawn { lock.withLock { seen.with { $0.append("another") } } }
+          pthread_join(thread, nil)
+        }
+        #expect(lock.isHeldByCurrentThread)
+        seen.with { $0.append("handled") }
+      }
+    }
+    loop.runOnce(timeoutMilliseconds: 1000)
+    #expect(seen.with { $0 } == ["prepared", "another", "handled", "another", "handled"])
+  }
+
   @Test func losesNothingThatManyThreadsPost() throws {
     let loop = try EventLoop(lock: lock)
     let count = Shared(0)

@@ -2,6 +2,7 @@
 
 import Bus
 import CPU
+import GuestMemory
 import Testing
 
 @testable import GuestSupport
@@ -53,5 +54,24 @@ struct ExitTests {
       ])
     #expect(ports.values == [0x66])
     #expect(board.notes.values == [0x44])
+  }
+
+  @Test func aPartOfAWindowIsQueued() throws {
+    let board = try GuestBoard("coalesced-part")
+    let window = NoteWindow(name: "queued part", count: 0x10, lateWrites: 4..<8)
+    board.lock.withLock {
+      board.bus.memory.add(MemoryRegion(window: window, base: GuestAddress(UInt64(0xD4000)), priority: 2))
+    }
+    try board.resume()
+    try board.wait { board.byte(0x1000) == 1 }
+    board.lock.withLock {
+      #expect(window.values == [0x11])
+      board.engine.drainCoalescedWrites()
+      #expect(window.values == [0x11, 0x22])
+      board.ram.allBytes[0x1001] = 1
+    }
+    try board.wait { board.verdict != nil }
+    board.pause()
+    #expect(window.values == [0x11, 0x22, 0x33, 0x44])
   }
 }

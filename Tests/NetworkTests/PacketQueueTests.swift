@@ -47,6 +47,16 @@ import Testing
         queue.removeFirst()
       }
       #expect(queue.count == model.count)
+      if queue.count > 0, queue.count % 5 == 0 {
+        // All but one of those that are there, or three.
+        let wanted = Bool.random(using: &generator) ? queue.count - 1 : 3
+        withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: wanted) { list in
+          #expect(queue.first(into: list) == wanted)
+          #expect(list.map { Array($0) } == Array(model[..<wanted]))
+        }
+        queue.removeFirst(wanted)
+        model.removeFirst(wanted)
+      }
     }
   }
 }

@@ -36,6 +36,9 @@ int martlet_gettid(void);
 int martlet_tgkill(int tid, int signal);
 int martlet_setname(const char *name);
 
+/* The processor's PAUSE, for loops that wait. */
+static inline void martlet_pause(void) { __builtin_ia32_pause(); }
+
 /* Variadic functions, which cannot be imported. */
 int martlet_fcntl(int fd, int command, long argument);
 int martlet_fcntl_lock(int fd, int command, struct flock *lock);

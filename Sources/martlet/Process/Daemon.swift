@@ -10,8 +10,39 @@ struct Daemon {
   private let ready: Int32
 
   /// Goes on in a child without a controlling terminal. Called before there is any other thread.
-  /// - Returns: in the child. The parent waits, and exits.
-  init() throws(OptionError) {
+  ///
+  /// The child does `body` on a new thread: Swift's runtime knows the first one by its number from before the fork, and with
+  /// that its locks are not safe.
+  /// - Returns: in the child, what `body` returned. The parent waits, and exits.
+  static func run(_ body: @escaping (Daemon) -> Int32) throws(OptionError) -> Int32 {
+    let work = Work(daemon: try Daemon(), body: body)
+    var thread = pthread_t()
+    let code = pthread_create(
+      &thread, nil,
+      { context in
+        if let context {
+          let work = Unmanaged<Work>.fromOpaque(context).takeUnretainedValue()
+          work.status = work.body(work.daemon)
+        }
+        return nil
+      }, Unmanaged.passUnretained(work).toOpaque())
+    guard code == 0 else {
+      throw OptionError("-daemonize: cannot make a thread: \(String(cString: strerror(code)))")
+    }
+    return withExtendedLifetime(work) {
+      pthread_join(thread, nil)
+      return work.status
+    }
+  }
+
+  private final class Work {
+    let daemon: Daemon
+    let body: (Daemon) -> Int32
+    var status: Int32 = 1
+    init(daemon: Daemon, body: @escaping (Daemon) -> Int32) { (self.daemon, self.body) = (daemon, body) }
+  }
+
+  private init() throws(OptionError) {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw Self.failure("make a pipe") }
     _ = martlet_fcntl(ends[0], F_SETFD, Int(FD_CLOEXEC))

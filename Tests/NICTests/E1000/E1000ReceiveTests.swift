@@ -93,6 +93,41 @@ import Testing
     #expect(driver.read(0x2810) == 1)
   }
 
+  /// An engine may queue writes to RDT: the card asks for them, and looks again if they come without anything else.
+  @Test func roomThatIsToldLate() {
+    driver.setUp(receiveCount: 8)
+    var queued: UInt32?
+    var asked = 0
+    driver.card.deliverLateWrites = { [unowned driver] in
+      asked += 1
+      if let tail = queued { driver.write(0x2818, tail) }
+      queued = nil
+    }
+    for seed in 0..<7 { driver.cable.deliver(Frame.plain(seed: UInt8(seed))) }
+    #expect(asked == 0)
+    queued = 1
+    driver.cable.deliver(Frame.plain(seed: 7))
+    #expect(asked == 1 && driver.cable.waiting.isEmpty)
+    #expect(driver.receivedBytes(7) == Frame.plain(seed: 7))
+    driver.cable.deliver(Frame.plain(seed: 8))
+    driver.cable.deliver(Frame.plain(seed: 9))
+    #expect(driver.cable.waiting.count == 1 && driver.read(0xC0) & 0x40 != 0)
+    // In the queue, and nobody has it delivered but the card.
+    queued = 2
+    driver.board.clock.advance(by: 999_999)
+    #expect(driver.cable.waiting.count == 1)
+    driver.board.clock.advance(by: 1)
+    #expect(driver.cable.waiting.isEmpty && driver.read(0x2810) == 2)
+    // As long as there is no room it looks less and less often.
+    driver.cable.deliver(Frame.plain(seed: 10))
+    let before = asked
+    driver.board.clock.advance(by: 1_000_000_000)
+    #expect((15...25).contains(asked - before))
+    queued = 3
+    driver.board.clock.advance(by: 64_000_000)
+    #expect(driver.cable.waiting.isEmpty)
+  }
+
   @Test func framesThatNeverFit() {
     driver.setUp(receiveCount: 8, rctl: 0x0403_8022)
     driver.cable.deliver(Frame.plain(count: 3000))
