@@ -14,7 +14,7 @@ from network_peers import Monitor, Namespace, Server, free_port
 
 pytestmark = [needs_engine, pytest.mark.slow]
 
-# A name server on port 53 of loopback that knows one name, over UDP and TCP.
+# A name server on port 53 of loopback that knows one name, over UDP, TCP and IPv6.
 NAME_SERVER = """
 import socket, socketserver, threading
 NAME = b"\\6guests\\7example\\0"
@@ -38,7 +38,10 @@ class TCP(socketserver.StreamRequestHandler):
             self.wfile.write(len(data).to_bytes(2, "big") + data)
 udp = socketserver.UDPServer(("127.0.0.1", 53), UDP)
 tcp = socketserver.ThreadingTCPServer(("127.0.0.1", 53), TCP)
-threading.Thread(target=tcp.serve_forever, daemon=True).start()
+class UDP6(socketserver.UDPServer):
+    address_family = socket.AF_INET6
+for server in tcp, UDP6(("::1", 53), UDP):
+    threading.Thread(target=server.serve_forever, daemon=True).start()
 print("ready", flush=True)
 udp.serve_forever()
 """
@@ -60,7 +63,7 @@ def test_names_are_looked_up_by_the_hosts_server(start, debian_disk, tmp_path):
         pytest.skip("a resolv.conf of the guest's own takes root")
     namespace = Namespace()
     resolv = tmp_path / "resolv.conf"
-    resolv.write_text("nameserver 127.0.0.1\n")
+    resolv.write_text("nameserver 127.0.0.1\nnameserver ::1\n")
     server = None
     try:
         namespace.run("ip link set lo up")
@@ -68,14 +71,15 @@ def test_names_are_looked_up_by_the_hosts_server(start, debian_disk, tmp_path):
         assert server.stdout.readline() == b"ready\n"
         mount = f'mount --bind {resolv} "$(realpath /etc/resolv.conf)" && exec "$@"'
         guest = start(
-            "-accel", ACCEL, debian_disk, "-snapshot", "-m", "512", "-nic", "user,model=e1000,ipv6=off",
+            "-accel", ACCEL, debian_disk, "-snapshot", "-m", "512", "-nic", "user,model=e1000",
             serial=True, seabios_log=False, prefix=[*namespace.prefix, "unshare", "-m", "sh", "-c", mount, "sh"])
         shell = Shell(guest)
         shell.log_in()
         name = card_name(shell, "52:54:00:12:34:56")
         shell.run(f"ip link set {name} up && ip addr add 10.0.2.15/24 dev {name} && ip route add default via 10.0.2.2")
-        for options in "", "options use-vc\\n":
-            shell.run(f"printf 'nameserver 10.0.2.3\\n{options}' > /etc/resolv.conf")
+        shell.run(f"ip -6 addr add fec0::15/64 dev {name} nodad")
+        for server_address, options in ("10.0.2.3", ""), ("10.0.2.3", "options use-vc\\n"), ("fec0::3", ""):
+            shell.run(f"printf 'nameserver {server_address}\\n{options}' > /etc/resolv.conf")
             assert "198.51.100.7" in shell.run("getent ahostsv4 guests.example")
             assert "2001:db8::7" in shell.run("getent ahostsv6 guests.example")
             shell.run("getent hosts nobody.example", status=2)
