@@ -16,14 +16,14 @@ open class AddressWindow {
   /// The widest access the device implements.
   public let widest: AccessWidth
   /// The offsets at which an engine may queue writes and deliver them later, in order, before the next access that is
-  /// not queued and before handlers of the event loop (KVM's coalesced MMIO); nil for none. Only where writes have no
-  /// effect the guest could notice being late.
-  public let lateWrites: Range<UInt64>?
+  /// not queued and before handlers of the event loop (KVM's coalesced MMIO). Only where writes have no effect the guest could
+  /// notice being late.
+  public let lateWrites: [Range<UInt64>]
 
   /// A window of `count` addresses.
   public init(
     name: String, count: UInt64, narrowest: AccessWidth = .byte, widest: AccessWidth = .byte,
-    lateWrites: Range<UInt64>? = nil
+    lateWrites: [Range<UInt64>] = []
   ) {
     self.name = name
     self.count = count
@@ -57,7 +57,7 @@ public final class RegisterWindow<Device: RegisterFile>: AddressWindow {
   /// The window `window` of `device`, `count` addresses long.
   public init(
     _ device: Device, _ window: Device.Window, name: String, count: UInt64, narrowest: AccessWidth = .byte,
-    widest: AccessWidth = .byte, lateWrites: Range<UInt64>? = nil
+    widest: AccessWidth = .byte, lateWrites: [Range<UInt64>] = []
   ) {
     self.device = device
     self.window = window

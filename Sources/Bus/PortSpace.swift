@@ -23,6 +23,9 @@ public final class PortSpace {
   /// Traces every access when set: port, value, width, and whether it was a write.
   public var trace: ((_ port: UInt16, _ value: UInt64, _ width: AccessWidth, _ isWrite: Bool) -> Void)?
 
+  /// Told of each window that comes or goes.
+  public var onMap: ((_ window: AddressWindow, _ base: UInt16, _ isMapped: Bool) -> Void)?
+
   /// No windows: every port reads as all ones.
   public init() {
     index = .allocateZeroed(capacity: 65536)
@@ -39,12 +42,15 @@ public final class PortSpace {
     mapped.append((base, window))
     // The new one lies on top of all others.
     if mapped.count < capacity { enter(mapped.count - 1) } else { rebuild() }
+    onMap?(window, base, true)
   }
 
   /// Takes `window` away from wherever it is mapped.
   public func unmap(_ window: AddressWindow) {
+    let gone = mapped.filter { $0.window === window }
     mapped.removeAll { $0.window === window }
     rebuild()
+    for (base, window) in gone { onMap?(window, base, false) }
   }
 
   /// The windows, in the order they were mapped, for `info mtree` and the like.

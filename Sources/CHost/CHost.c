@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -52,5 +53,10 @@ int martlet_setname(const char *name) { return pthread_setname_np(pthread_self()
 int martlet_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
 int martlet_fcntl_lock(int fd, int command, struct flock *lock) { return fcntl(fd, command, lock); }
 int martlet_open(const char *path, int flags, unsigned int mode) { return open(path, flags, mode); }
+
+int martlet_usable_processors(void) {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
 
 int martlet_fork(void) { return fork(); }

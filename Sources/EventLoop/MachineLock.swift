@@ -47,7 +47,7 @@ public final class MachineLock: @unchecked Sendable {
   }
 
   /// On a single processor the holder does not get on meanwhile.
-  private static let mostLooks = sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1 ? 60 : 0
+  private static let mostLooks = martlet_usable_processors() > 1 ? 60 : 0
 
   /// Gives the lock back.
   @inline(__always)

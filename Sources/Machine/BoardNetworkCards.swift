@@ -38,14 +38,14 @@ extension Board {
         name: "\(name).rom", base: GuestAddress(UInt64(0)), count: UInt64(rom.byteCount),
         backing: .rom(rom, offset: 0), priority: 1, isEnabled: false)
     }
+    let deliverLateWrites: (() -> Void)? =
+      engine.queuesWrites ? { [unowned engine] in engine.drainCoalescedWrites() } : nil
     let device: any PacketReceiver
     switch card.model {
     case .e1000:
       let nic = E1000(
         memory: memory.memory, port: wire, address: card.address, clock: clock, optionROM: region, name: name)
-      if engine.queuesWrites {
-        nic.deliverLateWrites = { [unowned engine] in engine.drainCoalescedWrites() }
-      }
+      nic.deliverLateWrites = deliverLateWrites
       add(nic, at: address)
       device = nic
     case .pcnet:
@@ -54,7 +54,9 @@ extension Board {
       add(nic, at: address)
       device = nic
     case .ne2kPCI:
-      let nic = NE2000PCI(name: name, port: wire, address: card.address, optionROM: region)
+      let nic = NE2000PCI(
+        name: name, port: wire, address: card.address, clock: clock, optionROM: region)
+      nic.deliverLateWrites = deliverLateWrites
       add(nic, at: address)
       device = nic
     case .rtl8139:

@@ -81,7 +81,7 @@ public final class VGADevice: PCIFunction, RegisterFile, Device, DisplaySource {
       RegisterWindow(self, .displayInterface, name: "vga-dispi", count: DISPI.portCount, widest: .word),
       at: DISPI.indexPort)
     let window = RegisterWindow(
-      self, .memory, name: "vga-lowmem", count: 0x20000, widest: .byte, lateWrites: 0..<0x20000)
+      self, .memory, name: "vga-lowmem", count: 0x20000, widest: .byte, lateWrites: [0..<0x20000])
     memory.add(MemoryRegion(window: window, base: GuestAddress(UInt64(0xA0000)), priority: 1))
     memory.add(directWindow.region)
   }

@@ -26,6 +26,18 @@ private final class Probe: RegisterFile {
     #expect(ports.unclaimedAccesses > 0)
   }
 
+  @Test func comingsAndGoingsAreTold() {
+    let ports = PortSpace()
+    var told: [String] = []
+    ports.onMap = { told.append("\($0.name) \($1) \($2)") }
+    let window = RegisterWindow(Probe(), (), name: "probe", count: 8)
+    ports.map(window, at: 0x100)
+    ports.map(window, at: 0x200)
+    ports.unmap(window)
+    ports.unmap(window)
+    #expect(told == ["probe 256 true", "probe 512 true", "probe 256 false", "probe 512 false"])
+  }
+
   @Test func wideAccessesToNarrowDevicesAreSplit() {
     let ports = PortSpace()
     let probe = Probe()

@@ -53,7 +53,7 @@ final class GuestBoard: @unchecked Sendable {
   let romRegion: MemoryRegion
   let notes = NoteWindow(name: "notes", count: 8)
   let registers = NoteWindow(name: "registers", count: 0x4000)
-  let queued = NoteWindow(name: "queued", count: 0x4000, lateWrites: 0..<0x4000)
+  let queued = NoteWindow(name: "queued", count: 0x4000, lateWrites: [0..<0x4000])
   let engine: any Engine
   /// The engine, if it is KVM.
   let kvm: KVMEngine?
@@ -205,7 +205,7 @@ final class NoteWindow: AddressWindow {
   /// Kicks a CPU at a read.
   func stop(after count: UInt64, _ cpu: any VirtualCPU) { (stopCount, stoppedCPU) = (count, cpu) }
 
-  init(name: String, count: UInt64, lateWrites: Range<UInt64>? = nil) {
+  init(name: String, count: UInt64, lateWrites: [Range<UInt64>] = []) {
     super.init(
       name: name, count: count, narrowest: .byte, widest: .qword, lateWrites: lateWrites)
   }

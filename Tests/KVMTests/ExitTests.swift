@@ -37,7 +37,7 @@ struct ExitTests {
 
   @Test func queuedWritesComeInOrder() throws {
     let board = try GuestBoard("coalesced")
-    let ports = NoteWindow(name: "queued ports", count: 1, lateWrites: 0..<1)
+    let ports = NoteWindow(name: "queued ports", count: 1, lateWrites: [0..<1])
     board.bus.ports.map(ports, at: 0x540)
     board.kvm?.coalescePortWrites()
     // When the guest's unqueued note comes, all it queued before is there.
@@ -58,7 +58,7 @@ struct ExitTests {
 
   @Test func aPartOfAWindowIsQueued() throws {
     let board = try GuestBoard("coalesced-part")
-    let window = NoteWindow(name: "queued part", count: 0x10, lateWrites: 4..<8)
+    let window = NoteWindow(name: "queued part", count: 0x10, lateWrites: [4..<8])
     board.lock.withLock {
       board.bus.memory.add(MemoryRegion(window: window, base: GuestAddress(UInt64(0xD4000)), priority: 2))
     }

@@ -123,6 +123,73 @@ import Testing
     #expect(benches[2].received == [frame(1)])
   }
 
+  /// A burst longer than a back end has room for: the card waits.
+  @Test func hubLosesNothingOfABurst() throws {
+    let bench = try Bench()
+    let network = try UserNetwork.make("ipv6=off", on: bench)
+    let hub = PacketHub(id: 0)
+    let uplink = hub.makePort()
+    uplink.plug(network)
+    let port = hub.makePort()
+    port.receiver = bench
+    let sink = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+    defer { close(sink) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    var room: Int32 = 4 << 20
+    setsockopt(sink, SOL_SOCKET, SO_RCVBUF, &room, socklen_t(MemoryLayout<Int32>.size))
+    withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        _ = bind(sink, $0, size)
+        _ = getsockname(sink, $0, &size)
+      }
+    }
+    let number = UInt16(bigEndian: address.sin_port)
+    func datagram(_ number: UInt16, _ index: Int) -> [UInt8] {
+      let header = [0x12, 0x34, UInt8(number >> 8), UInt8(number & 0xFF), 0x05, 0x80, 0, 0]
+      let payload = [UInt8(index & 0xFF)] + [UInt8](repeating: 7, count: 0x580 - 9)
+      return GuestFrame.packet(to: GuestFrame.gateway, protocol: 17, header + payload)
+    }
+    // In one batch, as a card does: without the loop having its turn.
+    var next = 0
+    func sendOn() {
+      while next < 400 {
+        var bytes = datagram(number, next)
+        let isTaken = bytes.withUnsafeMutableBytes {
+          var piece = iovec(iov_base: $0.baseAddress, iov_len: $0.count)
+          return withUnsafePointer(to: &piece) {
+            port.send(UnsafeBufferPointer(start: $0, count: 1), .none)
+          }
+        }
+        guard isTaken else { break }
+        next += 1
+      }
+      port.endOfBatch()
+    }
+    bench.lock.withLock { sendOn() }
+    #expect(next < 400)
+    var received: [UInt8] = []
+    var calls = 0
+    #expect(
+      bench.turn {
+        bench.lock.withLock {
+          if bench.readyCalls > calls {
+            calls = bench.readyCalls
+            sendOn()
+          }
+        }
+        var buffer = [UInt8](repeating: 0, count: 2048)
+        while recv(sink, &buffer, buffer.count, Int32(MSG_DONTWAIT)) > 0 {
+          received.append(buffer[0])
+        }
+        return received.count >= 400
+      })
+    #expect(received == (0..<400).map { UInt8($0 & 0xFF) })
+    bench.lock.withLock { network.close() }
+  }
+
   @Test func wireCanBePulledOutAndListenedTo() throws {
     let (near, far) = (try Bench(), try Bench())
     let hub = PacketHub(id: 0)

@@ -85,6 +85,20 @@ import Testing
     #expect(sink.taken == [0, 1, 2, 3])
   }
 
+  /// Several may send by way of a hub: one that has been told to wait is called, whatever others send meanwhile.
+  @Test func tellsWhoAskedForRoom() throws {
+    let sink = try Sink()
+    sink.bench.lock.withLock {
+      #expect(sink.queue.hasRoom())
+      #expect(sink.append(0, byteCount: 65_000) && sink.append(1, byteCount: 65_000))
+      #expect(!sink.queue.hasRoom())
+      #expect(sink.append(2, byteCount: PacketLimits.largestFrame))
+      sink.queue.endOfBatch()
+    }
+    #expect(sink.bench.turn { sink.roomCalls == 1 })
+    sink.bench.lock.withLock { #expect(sink.queue.hasRoom()) }
+  }
+
   @Test func waitsForAnOtherSideThatIsFull() throws {
     let sink = try Sink()
     sink.room = 40

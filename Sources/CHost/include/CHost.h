@@ -39,6 +39,9 @@ int martlet_setname(const char *name);
 /* The processor's PAUSE, for loops that wait. */
 static inline void martlet_pause(void) { __builtin_ia32_pause(); }
 
+/* On how many processors this process may run; a set is read by macros. */
+int martlet_usable_processors(void);
+
 /* Variadic functions, which cannot be imported. */
 int martlet_fcntl(int fd, int command, long argument);
 int martlet_fcntl_lock(int fd, int command, struct flock *lock);

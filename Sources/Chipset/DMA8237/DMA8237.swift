@@ -65,7 +65,7 @@ public final class DMA8237: RegisterFile, Device {
     ports.map(RegisterWindow(self, .first, name: "dma1", count: 16), at: 0x00)
     ports.map(RegisterWindow(self, .second, name: "dma2", count: 32), at: 0xC0)
     // Guests write to port 0x80 for the delay it makes, and nobody minds if the byte comes late.
-    ports.map(RegisterWindow(self, .page, name: "dma-page", count: 16, lateWrites: 0..<16), at: 0x80)
+    ports.map(RegisterWindow(self, .page, name: "dma-page", count: 16, lateWrites: [0..<16]), at: 0x80)
   }
 
   /// The device's end of channel 0 … 7; nil for 4, the cascade, and for what is no channel. `onReady` is called when

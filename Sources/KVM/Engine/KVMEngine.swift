@@ -213,14 +213,18 @@ public final class KVMEngine: Engine {
   /// an access by the guest, such as a display refresh. With the machine's lock held.
   public func drainCoalescedWrites() { ring?.drain(into: bus) }
 
-  /// Has writes to the port windows that may take them late queued, from now on. Called once, when the
-  /// ports are wired.
+  /// Has writes to the ports that may take them late queued, from now on. Called once, when the ports are wired; those
+  /// that move follow.
   public func coalescePortWrites() {
     guard system.value(of: KVM_CAP_COALESCED_PIO) > 0 else { return }
-    for (base, window) in bus.ports.windows {
-      guard let late = window.lateWrites else { continue }
+    for (base, window) in bus.ports.windows { setCoalescing(of: window, at: base, true) }
+    bus.ports.onMap = { [unowned self] in setCoalescing(of: $0, at: $1, $2) }
+  }
+
+  private func setCoalescing(of window: AddressWindow, at base: UInt16, _ on: Bool) {
+    for late in window.lateWrites {
       machine.setCoalescing(
-        base: UInt64(base) + late.lowerBound, count: UInt64(late.count), isPort: true, true)
+        base: UInt64(base) + late.lowerBound, count: UInt64(late.count), isPort: true, on)
     }
   }
 }

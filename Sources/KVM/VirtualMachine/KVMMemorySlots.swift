@@ -164,9 +164,12 @@ final class KVMMemorySlots: MemoryMapListener, @unchecked Sendable {
 
   private func setCoalescing(of range: FlatRange, _ on: Bool) {
     let shown = range.windowOffset..<range.windowOffset &+ range.count
-    guard let late = range.window?.lateWrites?.clamped(to: shown), !late.isEmpty else { return }
-    machine.setCoalescing(
-      base: range.base + (late.lowerBound - shown.lowerBound), count: UInt64(late.count), isPort: false, on)
+    for late in range.window?.lateWrites ?? [] {
+      let part = late.clamped(to: shown)
+      guard !part.isEmpty else { continue }
+      machine.setCoalescing(
+        base: range.base + (part.lowerBound - shown.lowerBound), count: UInt64(part.count), isPort: false, on)
+    }
   }
 
   private func fail(_ message: String) {

@@ -47,6 +47,8 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
   /// What the last context descriptors said: for packets that are cut, and for others.
   var segmentationContext = E1000TransmitContext()
   var checksumContext = E1000TransmitContext()
+  /// How many descriptors may be sent until the guest asks anew.
+  var tripLeft = Int.max
   /// How many parts of the packet at the ring's head are sent already.
   var partsSent = 0
   /// The port refused a frame and did not call yet.
@@ -56,10 +58,12 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
 
   // Reception.
   /// Has the engine deliver the writes to RDT that it queues; nil if it queues none.
-  public var deliverLateWrites: (() -> Void)?
-  private(set) lazy var roomTimer = clock.makeTimer { [unowned self] in offerAgain() }
-  /// How long until a frame that was refused is offered again, in nanoseconds.
-  var roomDelay = E1000.leastRoomDelay
+  public var deliverLateWrites: (() -> Void)? {
+    get { lateRoom.deliver }
+    set { lateRoom.deliver = newValue }
+  }
+  /// For room that the guest has made without doing anything else.
+  private(set) lazy var lateRoom = LateWriteWatch(clock: clock) { [unowned self] in offerAgain() }
   /// The port may hold a frame that was refused.
   var hasRefusedFrame = false
   var isPaused = false
@@ -171,7 +175,7 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
     switch offset {
     case E1000Register.tdt:
       registers[offset >> 2] = value & 0xFFFF
-      transmit()
+      beginTransmit()
     case E1000Register.rdt:
       registers[offset >> 2] = value & 0xFFFF
       offerAgain()
@@ -204,7 +208,7 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
       offerAgain()
     case E1000Register.tctl:
       keep(offset, value)
-      transmit()
+      beginTransmit()
     case E1000Register.tdh, E1000Register.tdbal, E1000Register.tdbah, E1000Register.tdlen:
       keep(offset, value)
       partsSent = 0
@@ -316,7 +320,7 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
     phy.setPartner(isThere)
     isPortFull = false
     if isThere { negotiate() } else { updateLink() }
-    if !isPaused { transmit() }
+    if !isPaused { beginTransmit() }
   }
 
   // MARK: Resets
@@ -380,7 +384,7 @@ public final class E1000: PCIFunction, RegisterFile, Device, PacketReceiver {
 
   public func run() {
     isPaused = false
-    transmit()
+    beginTransmit()
     offerAgain()
   }
 

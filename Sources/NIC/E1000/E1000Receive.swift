@@ -26,27 +26,18 @@ extension E1000 {
       hasRefusedFrame = true
       return false
     }
-    guard isLinkUp, !isLoopback else { return true }
+    guard isLinkUp, !isLoopback else {
+      hasRefusedFrame = false
+      return true
+    }
     guard accept(frame) else {
       hasRefusedFrame = true
-      if deliverLateWrites != nil { awaitLateRoom() }
+      lateRoom.wait()
       return false
     }
-    if roomDelay != Self.leastRoomDelay {
-      roomDelay = Self.leastRoomDelay
-      roomTimer.disarm()
-    }
+    hasRefusedFrame = false
+    lateRoom.end()
     return true
-  }
-
-  /// How long the guest may have made room by a write to RDT that waits in a queue, and does nothing else the engine
-  /// would deliver it for. Drivers write other registers right afterwards.
-  static let leastRoomDelay: UInt64 = 1_000_000
-  private static let mostRoomDelay: UInt64 = 64_000_000
-
-  private func awaitLateRoom() {
-    roomTimer.arm(at: clock.now &+ roomDelay)
-    roomDelay = min(roomDelay &* 2, Self.mostRoomDelay)
   }
 
   /// The guest made room, or does not want frames any more: those that wait are offered again. The last thing in
@@ -91,7 +82,11 @@ extension E1000 {
 
     var room = room(for: incoming.count, bufferByteCount: rctl.bufferByteCount)
     if room == false, let deliverLateWrites {
+      // A write to RDT must not have this very frame offered again meanwhile.
+      let isOfferedAgain = hasRefusedFrame
+      hasRefusedFrame = false
       deliverLateWrites()
+      hasRefusedFrame = isOfferedAgain
       room = self.room(for: incoming.count, bufferByteCount: rctl.bufferByteCount)
     }
     guard let room else {
@@ -101,8 +96,11 @@ extension E1000 {
       return true
     }
     guard room else {
-      count(E1000Statistic.rnbc)
-      raise(.rxo)
+      // Once for each frame, however often its port tries.
+      if !hasRefusedFrame {
+        count(E1000Statistic.rnbc)
+        raise(.rxo)
+      }
       return false
     }
     if !rctl.contains(.stripCRC) { makeTrailer(frame) }

@@ -222,5 +222,5 @@ enum E1000Identity {
   static let portCount: UInt64 = 64
   /// What the guest may write without the card seeing it at once: RDT, by which drivers give back what they have read, and
   /// which the card looks at when it has a frame.
-  static let lateWrites = UInt64(E1000Register.rdt)..<UInt64(E1000Register.rdt + 4)
+  static let lateWrites = [UInt64(E1000Register.rdt)..<UInt64(E1000Register.rdt + 4)]
 }

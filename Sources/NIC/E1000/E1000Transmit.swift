@@ -29,24 +29,31 @@ extension E1000 {
     E1000TransmitControl(rawValue: registers[E1000Register.tctl >> 2])
   }
 
+  /// The guest, or whoever runs it, wants the ring sent.
+  func beginTransmit() {
+    tripLeft = .max
+    transmit()
+  }
+
   public func packetPortBecameReady() {
     isPortFull = false
     transmit()
   }
 
-  /// Sends the packets that are in the ring, at most once around it.
+  /// Sends the packets that are in the ring, at most once around it since the guest last asked for it: a tail that is never
+  /// reached is no endless work, in however many parts it is done.
   func transmit() {
     let tail = Int(registers[E1000Register.tdt >> 2])
     let ringCount = Int(registers[E1000Register.tdlen >> 2]) / E1000TransmitDescriptor.byteCount
     var head = Int(registers[E1000Register.tdh >> 2])
-    guard head != tail, ringCount > 0, transmitControl.contains(.enable), isBusMaster,
+    var descriptorsLeft = min(tripLeft, ringCount)
+    guard head != tail, descriptorsLeft > 0, transmitControl.contains(.enable), isBusMaster,
       !isTransmitting, !isPortFull, !isPaused
     else { return }
     if head >= ringCount { head = 0 }
     isTransmitting = true
     var causes: E1000Interrupts = []
     var isUrgent = false
-    var descriptorsLeft = ringCount
     var workLeft = Self.workLimit
     while head != tail, descriptorsLeft > 0 {
       var packet = E1000Packet()
@@ -64,6 +71,7 @@ extension E1000 {
       registers[E1000Register.tdh >> 2] = UInt32(truncatingIfNeeded: head)
     }
     isTransmitting = false
+    tripLeft = descriptorsLeft
     if workLeft <= 0, head != tail { transmitTimer.arm(at: clock.now) }
     if head == tail {
       // The threshold for few descriptors, LWTHRESH, has been passed too.

@@ -245,6 +245,12 @@ final class DP8390 {
 
   // MARK: The data port
 
+  /// The end of the remote write under way will call the driver.
+  var owesRemoteDone: Bool {
+    DP8390Interrupts(rawValue: interruptMask).contains(.remoteDone) && command.contains(.remoteWrite)
+      && !command.contains(.remoteAbort) && remoteCount > 0
+  }
+
   private func step(_ width: AccessWidth) -> Int {
     width == .dword ? 4 : dataConfiguration & DP8390Bits.wordTransfers != 0 ? 2 : 1
   }

@@ -10,8 +10,18 @@ public final class NE2000PCI: PCIFunction, RegisterFile, Device, PacketReceiver 
   private let trace = TraceCategory("ne2k_pci")
   public var traceCategories: [TraceCategory] { [trace] }
   private let port: any PacketPort
+  private let clock: Clock
   private let promAddress: MACAddress
   private let memory: NE2000Memory
+  /// Has the engine deliver the writes that it queues; nil if it queues none.
+  public var deliverLateWrites: (() -> Void)? {
+    get { lateData.deliver }
+    set { lateData.deliver = newValue }
+  }
+  /// For a driver that waits for the remote DMA's interrupt, and does nothing else.
+  private lazy var lateData: LateWriteWatch = LateWriteWatch(clock: clock) { [unowned self] in
+    lookForData()
+  }
   private lazy var chip = DP8390(memory: memory, port: port) { [unowned self] in setInterrupt($0) }
 
   private enum Port {
@@ -20,6 +30,9 @@ public final class NE2000PCI: PCIFunction, RegisterFile, Device, PacketReceiver 
     static let reset = 0x18
     static let end = 0x20
     static let count: UInt64 = 256
+    /// What the guest may write without the card seeing it at once: the remote DMA's address and count (on page 1, half of
+    /// MAR), and its data. The command before and the status read after come in order.
+    static let lateWrites: [Range<UInt64>] = [0x08..<0x0C, 0x10..<0x18]
   }
 
   /// The card.
@@ -27,18 +40,24 @@ public final class NE2000PCI: PCIFunction, RegisterFile, Device, PacketReceiver 
   ///   - name: its name on the board.
   ///   - port: the socket; the card becomes its receiver.
   ///   - address: what its PROM says of its address.
+  ///   - clock: by which it looks for writes that an engine queues.
   ///   - optionROM: a region of a power of two of bytes, or nil.
   public init(
-    name: String = "ne2k_pci", port: any PacketPort, address: MACAddress, optionROM: MemoryRegion?
+    name: String = "ne2k_pci", port: any PacketPort, address: MACAddress, clock: Clock,
+    optionROM: MemoryRegion?
   ) {
     deviceName = name
     self.port = port
+    self.clock = clock
     promAddress = address
     memory = NE2000Memory(address: address)
     super.init(
       name: name, identity: PCIIdentity(vendor: 0x10EC, device: 0x8029, classCode: 0x020000),
       interruptPin: 1)
-    addPortBAR(0, window: RegisterWindow(self, (), name: name, count: Port.count, widest: .dword))
+    addPortBAR(
+      0,
+      window: RegisterWindow(
+        self, (), name: name, count: Port.count, widest: .dword, lateWrites: Port.lateWrites))
     if let optionROM { addROM(region: optionROM) }
     port.receiver = self
     chip.powerOn()
@@ -71,9 +90,14 @@ public final class NE2000PCI: PCIFunction, RegisterFile, Device, PacketReceiver 
       for index in 0..<width.count where offset &+ index < Port.data {
         chip.write(offset &+ index, UInt8(truncatingIfNeeded: value >> UInt64(index * 8)))
       }
+      if chip.owesRemoteDone { lateData.wait() }
     // The reset ends with the write, and has no length here.
     default: break
     }
+  }
+
+  private func lookForData() {
+    if chip.owesRemoteDone { lateData.wait() } else { lateData.end() }
   }
 
   // MARK: The cable

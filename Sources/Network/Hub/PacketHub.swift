@@ -23,6 +23,17 @@ public final class PacketHub {
     for port in ports where port !== origin { port.emit(pieces) }
   }
 
+  /// Whether all back ends take a frame now.
+  fileprivate func hasRoom(except origin: HubPort) -> Bool {
+    // All are asked: each tells when it has room.
+    ports.reduce(true) { $1 === origin || $1.uplinkHasRoom ? $0 : false }
+  }
+
+  /// A back end has room again.
+  fileprivate func becameReady() {
+    for port in ports { port.wakeCard() }
+  }
+
   fileprivate func settle(except origin: HubPort?) {
     for port in ports where port !== origin { port.settle() }
   }
@@ -51,17 +62,22 @@ public final class HubPort: PacketPort, PacketReceiver {
   public var offloads: PacketOffloads { [] }
 
   public func send(_ pieces: UnsafeBufferPointer<iovec>, _ offload: PacketOffload) -> Bool {
+    guard hub.hasRoom(except: self) else { return false }
     hub.distribute(pieces, except: self)
     return true
   }
 
+  public func hasRoom() -> Bool { hub.hasRoom(except: self) }
   public func endOfBatch() { hub.settle(except: nil) }
   public func receiverBecameReady() { settle() }
+
+  fileprivate var uplinkHasRoom: Bool { uplink?.hasRoom() ?? true }
+  fileprivate func wakeCard() { if uplink == nil { receiver?.packetPortBecameReady() } }
 
   /// Has a frame leave the hub here. Cards get it when the sender has done its work.
   fileprivate func emit(_ pieces: UnsafeBufferPointer<iovec>) {
     if let uplink {
-      // What it has no room for is lost, as on a cable.
+      // Cards asked before; of what other back ends send, what it has no room for is lost, as on a cable.
       _ = uplink.send(pieces, .none)
     } else {
       _ = queue.append(pieces)
@@ -85,7 +101,7 @@ public final class HubPort: PacketPort, PacketReceiver {
     return true
   }
 
-  public func packetPortBecameReady() {}
+  public func packetPortBecameReady() { hub.becameReady() }
   public func linkChanged() {}
   public var receiveFilter: ReceiveFilter { ReceiveFilter(address: MACAddress(bits: 0)) }
 }

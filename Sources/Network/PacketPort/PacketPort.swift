@@ -24,6 +24,8 @@ public protocol PacketPort: AnyObject {
   /// - Returns: false if there is no room now: the frame was not taken, and the receiver's
   ///   ``PacketReceiver/packetPortBecameReady()`` is called when there is room again.
   func send(_ pieces: UnsafeBufferPointer<iovec>, _ offload: PacketOffload) -> Bool
+  /// Whether a frame would be taken now; if not, ``PacketReceiver/packetPortBecameReady()`` is called when there is room again.
+  func hasRoom() -> Bool
   /// The card has sent what it had: what was put off until now is to be done. Frames may come in during the
   /// call.
   func endOfBatch()
@@ -36,6 +38,7 @@ public protocol PacketPort: AnyObject {
 }
 
 extension PacketPort {
+  public func hasRoom() -> Bool { true }
   public func endOfBatch() {}
   public func receiveFilterChanged() {}
   public func close() {}

@@ -14,7 +14,8 @@ final class SendQueue {
   /// Whoever was refused may try again.
   private let onRoom: () -> Void
   private var doorbell: Notifier?
-  private let frames = PacketQueue(capacity: 256 << 10)
+  private let frames = PacketQueue(capacity: SendQueue.capacity)
+  private static let capacity = 256 << 10
   private var isRefusing = false
   private var isRung = false
   private var isSending = false
@@ -48,8 +49,16 @@ final class SendQueue {
 
   /// Appends a frame; false if there is no room for it.
   func append(_ pieces: UnsafeBufferPointer<iovec>) -> Bool {
-    isRefusing = !frames.append(pieces)
-    return !isRefusing
+    if frames.append(pieces) { return true }
+    isRefusing = true
+    return false
+  }
+
+  /// Whether any frame would fit; if not, whoever asks is told like one that was refused.
+  func hasRoom() -> Bool {
+    if frames.byteCount <= Self.capacity - 2 * (PacketLimits.largestFrame + 16) { return true }
+    isRefusing = true
+    return false
   }
 
   /// The burst is over: what waits is sent soon.
@@ -97,15 +106,20 @@ final class SendQueue {
     }
   }
 
-  /// Sends what it can at once, with the lock held, and forgets the rest.
-  func close() {
+  /// Calls nobody any more.
+  func cancel() {
     doorbell?.close()
     doorbell = nil
+    frames.removeAll()
+  }
+
+  /// Sends what it can at once, with the lock held, and forgets the rest.
+  func close() {
     while let frame = frames.first {
       let taken = withUnsafePointer(to: frame) { transmit(UnsafeBufferPointer(start: $0, count: 1)) }
       guard taken == 1 else { break }
       frames.removeFirst()
     }
-    frames.removeAll()
+    cancel()
   }
 }

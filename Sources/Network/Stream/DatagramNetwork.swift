@@ -161,23 +161,23 @@ public final class DatagramNetwork: PacketPort {
   // MARK: To the card
 
   private func deliver() {
-    guard !isClosed else { return }
     for _ in 0..<64 {
-      if refusedByteCount == 0 {
-        var source = sockaddr_in()
-        let count = receiveDatagram(&source)
-        guard count > 0 else { return }
-        if let own, own.sin_port == source.sin_port, own.sin_addr.s_addr == source.sin_addr.s_addr {
-          continue
-        }
+      // The card calls when it takes the one that waits.
+      guard !isClosed, refusedByteCount == 0 else { return }
+      var source = sockaddr_in()
+      let count = receiveDatagram(&source)
+      guard count > 0 else { return }
+      if let own, own.sin_port == source.sin_port, own.sin_addr.s_addr == source.sin_addr.s_addr { continue }
+      if !handOver(count) {
         refusedByteCount = count
-      }
-      guard receiver?.receive(UnsafeRawBufferPointer(rebasing: buffer[..<refusedByteCount])) ?? true else {
         watch?.interest = []
-        return
       }
-      refusedByteCount = 0
     }
+  }
+
+  /// Gives the card the frame in `buffer`; false if it has no room.
+  private func handOver(_ count: Int) -> Bool {
+    receiver?.receive(UnsafeRawBufferPointer(rebasing: buffer[..<count])) ?? true
   }
 
   private func receiveDatagram(_ source: inout sockaddr_in) -> Int {
@@ -191,8 +191,8 @@ public final class DatagramNetwork: PacketPort {
   }
 
   public func receiverBecameReady() {
-    guard refusedByteCount > 0 else { return }
+    guard refusedByteCount > 0, handOver(refusedByteCount) else { return }
+    refusedByteCount = 0
     watch?.interest = .readable
-    deliver()
   }
 }

@@ -74,6 +74,7 @@ public final class TapNetwork: PacketPort {
   }
 
   deinit {
+    sending?.cancel()
     close()
     buffer.deallocate()
     header.deallocate()
@@ -185,6 +186,7 @@ public final class TapNetwork: PacketPort {
     return sending?.append(whole) ?? true
   }
 
+  public func hasRoom() -> Bool { sending?.hasRoom() ?? true }
   public func endOfBatch() { sending?.endOfBatch() }
 
   /// The kernel takes a frame or has no room; one it does not want (the interface is down) is lost.
@@ -200,7 +202,12 @@ public final class TapNetwork: PacketPort {
   }
 
   private func ready(_ found: EventLoop.Interest) {
-    if found.contains(.writable) {
+    if found.contains(.closed) {
+      log.warning("network \(id): the tap device '\(interfaceName)' is gone")
+      watch?.cancel()
+      watch = nil
+    }
+    if found.contains(.writable) || found.contains(.closed) {
       sending?.unblock()
       flush()
     }

@@ -128,10 +128,10 @@ final class SocketSet {
     }
   }
 
-  /// Finds out which of the sockets with datagrams that were ready have another one; false if none has. The others count as
+  /// Finds out which of the sockets with datagrams that were ready have another one, and how many do. The others count as
   /// not ready until ``collect()``: the library must not read a connection for which it had no room when it was asked.
-  func collectDatagrams() -> Bool {
-    var found = false
+  func collectDatagrams() -> Int {
+    var found = 0
     for index in told.indices where told[index].ready != 0 {
       let descriptor = told[index].descriptor
       var byteCount: Int32 = 0
@@ -139,7 +139,7 @@ final class SocketSet {
         known[Int(descriptor)].isDatagram, ioctl(descriptor, UInt(FIONREAD), &byteCount) == 0,
         byteCount > 0
       {
-        found = true
+        found += 1
       } else {
         told[index].ready = 0
       }

@@ -10,6 +10,7 @@ import Logging
 /// answers DHCP, forwards DNS, serves TFTP. It needs no privilege.
 ///
 /// libslirp knows no threads: it is called with the machine's lock held, or by the event loop alone while ``isPolling``.
+/// (What it shares between several networks of a process is the time and the host's name servers, as it last read them.)
 /// Frames for the guest go straight to the card where it takes them, else into a queue; while the queue is half full no
 /// socket is read, so that what waits, waits with the senders.
 public final class UserNetwork: PacketPort {
@@ -32,6 +33,9 @@ public final class UserNetwork: PacketPort {
   private(set) var sending: SendQueue?
   /// The event loop has the library, without the lock.
   var isPolling = false
+  /// For the event loop, while it has the library: frames that this has made, and whether so many wait that it is to stop.
+  private(set) var deliveredCount = 0
+  private(set) var isFilling = false
   private let gathered = UnsafeMutableRawBufferPointer.allocate(
     byteCount: PacketLimits.largestFrame, alignment: 16)
   private var timeout: OneShotTimer?
@@ -104,6 +108,7 @@ public final class UserNetwork: PacketPort {
   }
 
   deinit {
+    sending?.cancel()
     close()
     gathered.deallocate()
     callbacks.deallocate()
@@ -282,6 +287,8 @@ public final class UserNetwork: PacketPort {
     return true
   }
 
+  public func hasRoom() -> Bool { sending?.hasRoom() ?? true }
+
   public func endOfBatch() {
     sending?.endOfBatch(callsLoop: !isPolling)
     settle()
@@ -291,6 +298,7 @@ public final class UserNetwork: PacketPort {
 
   /// A frame of the library's for the guest.
   private func deliver(_ frame: UnsafeRawBufferPointer) -> Int {
+    deliveredCount &+= 1
     if isPolling { return loop.lock.withLock { handOver(frame) } }
     return handOver(frame)
   }
@@ -301,6 +309,7 @@ public final class UserNetwork: PacketPort {
       defer { isCardBusy = false }
       if receiver.receive(frame) { return frame.count }
     }
+    isFilling = true
     // TCP sends again what finds no room.
     if !queue.append(frame) { log.debug("network \(id): a frame was lost: the guest takes none") }
     return frame.count
@@ -335,6 +344,7 @@ public final class UserNetwork: PacketPort {
 
   private func waitForSockets() {
     guard let slirp else { return }
+    isFilling = !queue.isEmpty
     isStarved = queue.byteCount > 1 << 19
     guard !isStarved else {
       // The card calls when it has room.

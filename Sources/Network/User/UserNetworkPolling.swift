@@ -17,27 +17,32 @@ extension UserNetwork {
   func poll() {
     _ = sockets.collect()
     var calls = 0
+    var datagrams = Self.mostDatagramsATurn
     repeat {
       guard let slirp, !isStarved else { return }
       if forwards.isEmpty {
-        pollWithoutLock(slirp)
+        pollWithoutLock(slirp, &datagrams)
       } else {
         // What goes to character ports does so within the call.
         callLibrary(slirp)
       }
       settle()
       calls += 1
-    } while calls < Self.mostCallsATurn && sockets.collect()
+    } while calls < Self.mostCallsATurn && datagrams > 0 && sockets.collect()
   }
 
-  private func pollWithoutLock(_ slirp: SlirpFunctions.Slirp) {
+  private func pollWithoutLock(_ slirp: SlirpFunctions.Slirp, _ datagrams: inout Int) {
     isPolling = true
     loop.withoutLock {
-      var calls = 0
+      var found = 0
       repeat {
+        let before = deliveredCount
         callLibrary(slirp)
-        calls += 1
-      } while calls < Self.mostDatagramsATurn && sockets.collectDatagrams()
+        // What the card does not take, or what waits in the library (for the guest's hardware address), waits better outside.
+        guard !isFilling, deliveredCount != before else { break }
+        found = sockets.collectDatagrams()
+        datagrams -= found
+      } while found > 0 && datagrams > 0
     }
     sending?.flush()
     isPolling = false

@@ -347,6 +347,24 @@ import Testing
     #expect(driver.cable.sent[1].allSatisfy { $0 == 0 } && driver.cable.sent[2].allSatisfy { $0 == 0 })
   }
 
+  /// More than a run may send, and a tail that is never reached: round once, in however many parts.
+  @Test func muchWorkWithoutAnEnd() {
+    driver.setUp(transmitCount: 64)
+    let bytes = [UInt8](repeating: 0, count: 60_000)
+    let place = driver.place(bytes)
+    let header: UInt32 = 54
+    for _ in 0..<32 {
+      driver.queueContext(payload: 60_000 - Int(header), header: Int(header), size: 100, command: 0x2700_0000)
+      driver.queue(place, 60_000 | 1 << 20 | 1 << 29 | 0x0D00_0000, 0)
+    }
+    driver.write(0x3818, 0xFFFF)
+    driver.board.clock.advance(by: 1_000_000_000)
+    let sent = driver.cable.sent.count
+    #expect(sent > 0)
+    driver.board.clock.advance(by: 1_000_000_000)
+    #expect(driver.cable.sent.count == sent)
+  }
+
   @Test func ringsThatHaveNoEnd() {
     // A tail that is never reached, full of frames: once around.
     for _ in 0..<64 { driver.queueLegacy(Frame.plain()) }

@@ -24,7 +24,7 @@ final class NE2000Driver {
 
   init(port: (any PacketPort)? = nil) throws {
     board = try TestBoard(ramByteCount: 1 << 20)
-    card = NE2000PCI(port: port ?? cable, address: SampleFrame.own, optionROM: nil)
+    card = NE2000PCI(port: port ?? cable, address: SampleFrame.own, clock: board.clock, optionROM: nil)
     board.pci.plug(card, at: Self.place)
     board.writeConfiguration(Self.place, 0x10, UInt32(Self.base))
     board.writeConfiguration(Self.place, 0x04, 0x1)

@@ -83,6 +83,29 @@ import Testing
     #expect(driver.read(0x07) & 0x40 != 0)
   }
 
+  /// An engine may queue what is written to the data port, whose last byte calls the driver if it wants that.
+  @Test func dataThatComesLate() {
+    driver.card.deliverLateWrites = {}
+    driver.board.clock.advance(by: 1_000_000_000)
+    #expect(driver.board.clock.nextDeadline == nil)
+    driver.write(0x0E, 0x49)
+    driver.write(0x0F, 0x40)
+    driver.startRemote(0x4000, 4, command: 0x12)
+    driver.board.outw(NE2000Driver.base + 0x10, 0x1111)
+    #expect(driver.board.clock.nextDeadline == driver.board.clock.now + 1_000_000)
+    driver.board.clock.advance(by: 10_000_000)
+    // It looks less and less often.
+    #expect(driver.board.clock.nextDeadline == driver.board.clock.now + 5_000_000)
+    driver.board.outw(NE2000Driver.base + 0x10, 0x2222)
+    #expect(driver.isInterrupted)
+    driver.board.clock.advance(by: 5_000_000)
+    #expect(driver.board.clock.nextDeadline == nil)
+    // Nobody is waited for who does not want to be called.
+    driver.write(0x0F, 0x3F)
+    driver.startRemote(0x4000, 4, command: 0x12)
+    #expect(driver.board.clock.nextDeadline == nil)
+  }
+
   @Test func pages() {
     driver.setUp(rcr: 0x1F)
     driver.setGroups([0, 9, 63])
