@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A tap that a helper makes in a bridge, in a network namespace of its own."""
+"""A tap that a helper makes in a bridge, and one that is deleted, in a network namespace of its own."""
 
 import os
+import pathlib
 import subprocess
 import sys
+import time
 
 import pytest
 from guests import ACCEL, needs_engine
@@ -76,3 +78,25 @@ def test_a_helper_that_fails(tmp_path, start, script, message):
     guest = start("-nic", f"bridge,helper={helper}", vnc=False)
     assert guest.wait() == 1
     assert message in guest.text(guest.errors)
+
+
+def test_a_tap_that_is_deleted_costs_nothing(start, namespace):
+    namespace.run("ip tuntap add tap0 mode tap")
+    namespace.run("ip link set tap0 up")
+    guest = start("-accel", ACCEL, "-m", "16", "-S", "-nic", "tap,id=n0,ifname=tap0,script=no,downscript=no",
+                  seabios_log=False, prefix=namespace.prefix)
+    deadline = time.monotonic() + 30
+    while "LOWER_UP" not in namespace.run("ip link show tap0"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    namespace.run("ip link del tap0")
+    guest.wait_for("the tap device 'tap0' is gone", guest.errors)
+
+    def seconds_used():
+        fields = pathlib.Path(f"/proc/{guest.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    before = seconds_used()
+    time.sleep(2)
+    # A loop that spins takes both.
+    assert seconds_used() - before < 0.5
