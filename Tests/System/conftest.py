@@ -12,6 +12,9 @@ import time
 
 import pytest
 
+# A shell has what it starts in the background ignore SIGINT, and the guests would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Absolute: some tests start it elsewhere.
 MARTLET = pathlib.Path(os.environ.get("MARTLET", ROOT / ".build/release/martlet")).resolve()
