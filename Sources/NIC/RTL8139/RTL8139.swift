@@ -73,6 +73,8 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
   var receiveIndex = 0
   /// The port may hold a frame that was refused.
   var hasRefusedFrame = false
+  /// The driver has taken something since it was last called for a frame that waits.
+  var hasReadMoved = false
   /// In C+ mode drivers need not tell of new descriptors.
   private(set) lazy var retryTimer = clock.makeTimer { [unowned self] in offerAgain() }
   private(set) var isPaused = false
@@ -191,13 +193,14 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
       let old = UInt32(truncatingIfNeeded: readOffset &- 16)
       let offset = (Int(old & ~mask & 0xFFFF | value & mask & 0xFFFF) &+ 16) & 0xFFFF
       readOffset = offset & (receiveConfiguration.ringByteCount &- 1)
+      hasReadMoved = true
       offerAgain()
     case RTL8139Register.imr:
       let wanted = UInt32(interruptMask) & ~mask | value & mask
       interruptMask = UInt16(truncatingIfNeeded: wanted) & RTL8139Interrupts.all
       interrupts.subtract(RTL8139Interrupts(rawValue: UInt16(truncatingIfNeeded: (value & mask) >> 16)))
       updateInterrupt()
-      if isPlusReceiver { offerAgain() }
+      if isPlusReceiver { offerAgain() } else if hasRefusedFrame { callDriverAgain() }
     case RTL8139Register.rcr:
       let old = receiveConfiguration
       keep(offset, value, mask)
@@ -516,7 +519,7 @@ public final class RTL8139: PCIFunction, RegisterFile, Device, PacketReceiver {
     (writeOffset, readOffset) = (state.writeOffset & ringMask, state.readOffset & ringMask)
     receiveIndex = state.receiveIndex
     isPortFull = false
-    hasRefusedFrame = true
+    (hasRefusedFrame, hasReadMoved) = (true, true)
     retryTimer.disarm()
     if let deadline = state.timerDeadline { timer.arm(at: deadline) } else { timer.disarm() }
     if let deadline = state.transmitDeadline {

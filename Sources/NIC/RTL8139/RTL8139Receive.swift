@@ -37,6 +37,15 @@ extension RTL8139 {
     port.receiverBecameReady()
   }
 
+  /// A frame waits in front of a full ring of C mode. A driver that takes so many frames at a time, acknowledges and goes on when
+  /// the next one comes (Linux's 8139too after 64) would wait for one that cannot come in; on a card that would be lost, and tell
+  /// of the overflow. So the driver is called, as long as it moves on.
+  func callDriverAgain() {
+    guard hasReadMoved, !interrupts.contains(.received) else { return }
+    hasReadMoved = false
+    raise(.received)
+  }
+
   /// Takes a frame that came from the cable or, in loopback, from the card itself.
   /// - Returns: false if there is no room for it.
   func accept(_ frame: UnsafeRawBufferPointer) -> Bool {

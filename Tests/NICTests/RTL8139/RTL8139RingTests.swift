@@ -170,4 +170,32 @@ import Testing
     }
     #expect(driver.interruptStatus & 1 != 0)
   }
+
+  /// Linux's 8139too takes 64 frames at a time, acknowledges each, and waits for the next one's interrupt.
+  @Test func driverThatStopsBetweenFramesIsCalledAgain() {
+    driver.setUp()
+    let frames = (0..<200).map { SampleFrame.make(count: 1514, seed: UInt8($0)) }
+    for frame in frames { driver.cable.deliver(frame) }
+    #expect(driver.cable.waiting.count > 150)
+    var taken: [[UInt8]] = []
+    var calls = 0
+    while driver.isInterrupted, calls < 100 {
+      calls += 1
+      for _ in 0..<64 {
+        guard let frame = driver.takeFrame() else { break }
+        taken.append(frame.bytes)
+        driver.write16(0x3E, 0x51)
+      }
+    }
+    // The last ones are in the ring, and would be seen with the next frame.
+    while let frame = driver.takeFrame() { taken.append(frame.bytes) }
+    #expect(taken == frames.map(SampleFrame.onCable))
+    #expect(calls >= 3)
+    // One that takes nothing is called once, not for ever.
+    for frame in frames { driver.cable.deliver(frame) }
+    driver.write16(0x3E, 0x51)
+    #expect(driver.isInterrupted)
+    driver.write16(0x3E, 0x51)
+    #expect(!driver.isInterrupted)
+  }
 }
