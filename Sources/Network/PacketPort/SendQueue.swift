@@ -21,7 +21,7 @@ final class SendQueue {
   private var isSending = false
   /// How many frames of this burst went past.
   private var directCount = 0
-  /// The other side takes no more for now.
+  /// The other side takes no more until ``unblock()``.
   private(set) var isBlocked = false
 
   private static let mostDirect = 4
@@ -74,7 +74,7 @@ final class SendQueue {
     doorbell?.signal()
   }
 
-  /// The other side takes no more until ``unblock()``.
+  /// The other side has refused a frame.
   func block() { isBlocked = true }
 
   /// The other side takes frames again; ``flush()`` sends them.

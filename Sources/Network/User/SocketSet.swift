@@ -75,12 +75,14 @@ final class SocketSet {
     while known.count <= place { known.append(Known()) }
     if known[place].events != wanted {
       var event = epoll_event(events: wanted, data: epoll_data_t(fd: descriptor))
-      let operation = known[place].events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
+      var isNew = known[place].events == 0
+      let operation = isNew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
       if epoll_ctl(poller, operation, descriptor, &event) != 0 {
         // Another socket may have come to have this number.
+        isNew = true
         _ = epoll_ctl(poller, errno == ENOENT ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, &event)
       }
-      known[place].isDatagram = Self.isDatagram(descriptor)
+      if isNew { known[place].isDatagram = Self.isDatagram(descriptor) }
     }
     let index = Int32(truncatingIfNeeded: told.count)
     (known[place].events, known[place].fill, known[place].index) = (wanted, fill, index)
